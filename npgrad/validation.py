@@ -32,11 +32,11 @@ def as_float_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
 
 def require_shape(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...], remedy: str = "") -> None:
     """Raise unless `array.shape` is `shape`, where None stands for any length."""
-    fits = array.ndim == len(shape) and all(
-        s is None or s == n for s, n in zip(shape, array.shape, strict=True)
-    )
+    fits = array.ndim == len(shape) and all(s is None or s == n for s, n in zip(shape, array.shape, strict=True))
     if not fits:
-        expected = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+        expected = (
+            "(" + ", ".join("any" if s is None else str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+        )
         raise InvalidInput(f"{name} has shape {array.shape}, expected {expected}" + (f"; {remedy}" if remedy else ""))
 
 
