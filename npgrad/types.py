@@ -74,8 +74,8 @@ class Batch:
     terminated: BoolArray
     truncated: BoolArray
     final_obs: Array
-    episode: IntArray = field(default=None)  # type: ignore[assignment]
-    start: IntArray = field(default=None)  # type: ignore[assignment]
+    episode: IntArray = None  # type: ignore[assignment]
+    start: IntArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         offsets = np.asarray(self.offsets, dtype=np.int64)
