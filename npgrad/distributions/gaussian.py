@@ -1,0 +1,132 @@
+"""The Gaussian with a diagonal covariance, y = (μ, log σ)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..types import Array
+from .base import check_reals, require_count, require_rows
+
+__all__ = ["DiagonalGaussian"]
+
+HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """Independent Gaussians N(μ_j, σ_j²), j = 1 … k, with y = (μ_1 … μ_k, log σ_1 … log σ_k).
+
+    Fixed, shared and state-dependent σ are a matter of the function that supplies y, not of the distribution.
+
+    Parameters
+    ----------
+    k : int
+        Number of dimensions of an action, a row of k floats.
+
+    References
+    ----------
+    S2, S4, S8, S9, S10 of the catalogue; Williams 1992; docs/derivations/gaussian.md.
+
+    Examples
+    --------
+    >>> pi = DiagonalGaussian(1)
+    >>> y = np.array([[1.0, np.log(2.0)]])  # μ = 1, σ = 2
+    >>> act = pi.draw(y, noise=np.array([[1.5]]))
+    >>> act, pi.score(y, act)
+    (array([[4.]]), array([[0.75, 1.25]]))
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", require_count("k", self.k))
+
+    @property
+    def n_y(self) -> int:
+        """A mean and a log σ for each dimension."""
+        return 2 * self.k
+
+    @property
+    def act_shape(self) -> tuple[int, ...]:
+        """An action is a row of k floats."""
+        return (self.k,)
+
+    @property
+    def act_dtype(self) -> np.dtype[Any]:
+        """float64."""
+        return np.dtype(np.float64)
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """k normals an action."""
+        return ("normal",) * self.k
+
+    def log_prob(self, y: Array, act: Array) -> Array:
+        """log p(a) = Σ_j −½ z_j² − log σ_j − ½ log 2π with z = (a − μ)/σ, shape (T,). S2, S4."""
+        require_rows(self, y, act)
+        log_std = y[:, self.k :]
+        z = self._standardised(y, act)
+        log_p: Array = -(0.5 * z * z + log_std + HALF_LOG_2PI).sum(axis=1)
+        return log_p
+
+    def score(self, y: Array, act: Array) -> Array:
+        """∂ log p/∂μ = (a − μ)/σ² and ∂ log p/∂log σ = ((a − μ)/σ)² − 1, shape (T, 2k). S2, S4."""
+        require_rows(self, y, act)
+        z = self._standardised(y, act)
+        return np.concatenate([z * np.exp(-y[:, self.k :]), z * z - 1], axis=1)
+
+    def draw(self, y: Array, noise: Array) -> Array:
+        """a = μ + σ ε with ε = noise, shape (T, k)."""
+        act: Array = y[:, : self.k] + np.exp(y[:, self.k :]) * noise
+        return act.astype(np.result_type(act, np.float64), copy=False)
+
+    def mode(self, y: Array) -> Array:
+        """a = μ, shape (T, k)."""
+        return y[:, : self.k].astype(np.result_type(y, np.float64))
+
+    def entropy(self, y: Array) -> Array:
+        """H = Σ_j log σ_j + ½ (1 + log 2π), shape (T,). S8."""
+        h: Array = (y[:, self.k :] + (0.5 + HALF_LOG_2PI)).sum(axis=1)
+        return h
+
+    def entropy_grad(self, y: Array) -> Array:
+        """∂H/∂μ = 0 and ∂H/∂log σ = 1, shape (T, 2k). S8."""
+        row = np.zeros_like(y)
+        row[:, self.k :] = 1
+        return row
+
+    def kl(self, y: Array, y_other: Array) -> Array:
+        """KL(p ‖ q) = ½ Σ_j e^{2d_j} − 1 − 2d_j + m_j², shape (T,). S9.
+
+        d = log σ_p − log σ_q and m = (μ_p − μ_q)/σ_q.
+        """
+        d, m, _ = self._differences(y, y_other)
+        kl: Array = 0.5 * (np.expm1(2 * d) - 2 * d + m * m).sum(axis=1)
+        return kl
+
+    def kl_grad(self, y: Array, y_other: Array) -> tuple[Array, Array]:
+        """In y: (m/σ_q, e^{2d} − 1); in y_other: (−m/σ_q, 1 − e^{2d} − m²); shapes (T, 2k). S9."""
+        d, m, std_other = self._differences(y, y_other)
+        mean, log_std = m / std_other, np.expm1(2 * d)
+        return np.concatenate([mean, log_std], axis=1), np.concatenate([-mean, -log_std - m * m], axis=1)
+
+    def fisher(self, y: Array, v: Array) -> Array:
+        """M v = (v_μ/σ², 2 v_{log σ}), shape (T, 2k). S10."""
+        return np.concatenate([v[:, : self.k] * np.exp(-2 * y[:, self.k :]), 2 * v[:, self.k :]], axis=1)
+
+    def check_actions(self, act: Array) -> None:
+        """Raise unless `act` is (T, k) finite numbers."""
+        check_reals(self, act)
+
+    def _standardised(self, y: Array, act: Array) -> Array:
+        """z = (a − μ)/σ in the dtype of y; the difference is taken in that of the actions, which may be finer."""
+        z: Array = (act - y[:, : self.k]) * np.exp(-y[:, self.k :])
+        return z.astype(y.dtype, copy=False)
+
+    def _differences(self, y: Array, y_other: Array) -> tuple[Array, Array, Array]:
+        """d = log σ_p − log σ_q, m = (μ_p − μ_q)/σ_q, and σ_q."""
+        std_other = np.exp(y_other[:, self.k :])
+        return y[:, self.k :] - y_other[:, self.k :], (y[:, : self.k] - y_other[:, : self.k]) / std_other, std_other
