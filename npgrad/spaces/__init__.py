@@ -5,7 +5,7 @@ holds them as JSON. `flatten` equals ``gymnasium.spaces.utils.flatten``, dtype i
 """
 
 from .convert import from_gymnasium, to_gymnasium
-from .flat import contains, flat_dim, flatten, flatten_batch, unflatten
+from .flat import as_actions, contains, entry, flat_dim, flatten, flatten_batch, is_batch, unflatten
 from .kinds import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 
 __all__ = [
@@ -16,11 +16,14 @@ __all__ = [
     "MultiDiscrete",
     "Space",
     "Tuple",
+    "as_actions",
     "contains",
+    "entry",
     "flat_dim",
     "flatten",
     "flatten_batch",
     "from_gymnasium",
+    "is_batch",
     "to_gymnasium",
     "unflatten",
 ]

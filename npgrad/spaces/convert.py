@@ -63,7 +63,7 @@ def to_gymnasium(space: Space) -> gymnasium.Space[Any]:
         case Discrete():
             return spaces.Discrete(space.n, start=space.start, dtype=np.dtype(space.dtype).type)
         case MultiDiscrete():
-            nvec, start = (spread("nvec", part, space.shape) for part in (space.nvec, space.start))
+            nvec, start = (spread(part, space.shape) for part in (space.nvec, space.start))
             return spaces.MultiDiscrete(nvec, dtype=np.dtype(space.dtype).type, start=start)
         case MultiBinary():
             return spaces.MultiBinary(space.n)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInput
-from .kinds import Array, Box, Dict, Discrete, Leaf, MultiBinary, MultiDiscrete, Space, Tuple, spread
+from .kinds import Array, Box, Dict, Discrete, Leaf, MultiBinary, MultiDiscrete, Space, Tuple, spread, unsupported
 
-__all__ = ["contains", "flat_dim", "flatten", "flatten_batch", "unflatten"]
+__all__ = ["as_actions", "contains", "entry", "flat_dim", "flatten", "flatten_batch", "is_batch", "unflatten"]
 
 
 def flat_dim(space: Space) -> int:
@@ -143,12 +143,62 @@ def _leaf(space: Leaf, value: Any, name: str, lead: int) -> Array:
 def _index(space: Discrete | MultiDiscrete, array: Array, name: str, lead: int) -> tuple[Array, tuple[int, ...]]:
     """x − start, flat behind the leading axes, (…, k), and the numbers of values, (k,)."""
     nvec = (space.n,) if isinstance(space, Discrete) else space.nvec
-    index = (array.astype(np.int64) - spread("start", space.start, space.shape)).reshape((*array.shape[:lead], -1))
+    index = (array.astype(np.int64) - spread(space.start, space.shape)).reshape((*array.shape[:lead], -1))
     outside = (index < 0) | (index >= nvec)
     if outside.any():
         wrong = array.reshape(index.shape)[outside][0]
         raise InvalidInput(f"{name} holds {wrong}, expected integers from {space.start} on, {nvec} of them")
     return index, nvec
+
+
+def entry(space: Space, i: int, name: str = "obs") -> str:
+    """What entry i of a flattened x is called in its own form.
+
+    Examples
+    --------
+    >>> entry(Dict({"door": Discrete(2), "place": Box(0.0, 9.0, shape=(2, 2))}), 4)
+    "obs['place'][1, 0]"
+    """
+    if isinstance(space, Dict | Tuple):
+        keys: tuple[Any, ...] = space.names if isinstance(space, Dict) else tuple(range(len(space.parts)))
+        for key, part in zip(keys, space.parts, strict=True):
+            if i < flat_dim(part):
+                return entry(part, i, f"{name}[{key!r}]")
+            i -= flat_dim(part)
+    if isinstance(space, Box | MultiBinary) and space.shape:
+        return f"{name}[{', '.join(map(str, np.unravel_index(i, space.shape)))}]"
+    return name
+
+
+def is_batch(space: Space, obs: Any) -> bool:
+    """Whether `obs` has the axis of a batch in front; told by its first leaf.
+
+    Examples
+    --------
+    >>> is_batch(Discrete(3), [0, 2]), is_batch(Discrete(3), 2)
+    (True, False)
+    """
+    while isinstance(space, Dict | Tuple):
+        (space, obs, _), *_ = _parts(space, obs, "obs")
+    return bool(np.ndim(obs) > len(space.shape))
+
+
+def as_actions(space: Space, rows: Array) -> Array:
+    """Mapped actions (B,) or (B, k) in the form an environment takes: (B, *shape), in the space's dtype.
+
+    Raises
+    ------
+    UnsupportedSpace
+        If the space is composite: no policy acts in one.
+
+    Examples
+    --------
+    >>> as_actions(Box(-1.0, 1.0, shape=(1, 2)), np.array([[0.25, 0.5]]))
+    array([[[0.25, 0.5 ]]], dtype=float32)
+    """
+    if isinstance(space, Dict | Tuple):
+        raise unsupported(space)
+    return rows.astype(space.dtype).reshape((len(rows), *space.shape))
 
 
 def unflatten(space: Space, flat: npt.ArrayLike) -> Any:
@@ -184,7 +234,7 @@ def unflatten(space: Space, flat: npt.ArrayLike) -> Any:
             return space.start + _hot(array)
         case MultiDiscrete():
             index = [_hot(part) for part in np.split(array, np.cumsum(space.nvec)[:-1])]
-            return (np.reshape(index, space.shape) + spread("start", space.start, space.shape)).astype(space.dtype)
+            return (np.reshape(index, space.shape) + spread(space.start, space.shape)).astype(space.dtype)
         case Dict() | Tuple():
             flats = np.split(array, np.cumsum([flat_dim(part) for part in space.parts])[:-1])
             values = tuple(unflatten(part, x) for part, x in zip(space.parts, flats, strict=True))

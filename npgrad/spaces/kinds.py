@@ -33,12 +33,17 @@ def _packed(values: Array) -> Any:
     return flat[0] if flat and flat.count(flat[0]) == len(flat) else tuple(flat)
 
 
-def spread(name: str, values: Any, shape: tuple[int, ...]) -> Array:
-    """One number, a flat tuple or an array as an array of `shape`."""
+def _fitting(name: str, values: Any, shape: tuple[int, ...]) -> Array:
+    """One number, a flat tuple or an array as an array of no axes or of `shape`."""
     array = np.asarray(values)
     if array.ndim and array.shape not in (shape, (math.prod(shape),)):
         raise InvalidInput(f"{name} has shape {array.shape}, expected {shape} or one number")
-    return np.broadcast_to(array if array.ndim == 0 else array.reshape(shape), shape)
+    return array.reshape(shape) if array.ndim else array
+
+
+def spread(values: Any, shape: tuple[int, ...]) -> Array:
+    """One number or a flat tuple, as spaces keep them, as an array of `shape`."""
+    return np.broadcast_to(_fitting("values", values, shape), shape)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Box:
             raise InvalidInput(f"dtype of a Box is {dtype}, expected a float, integer or bool dtype")
         given: Any = self.shape
         shape = _ints(np.shape(self.low) or np.shape(self.high) or (1,) if given is None else given)
-        bounds = {name: spread(name, getattr(self, name), shape) for name in ("low", "high")}
+        bounds = {name: _fitting(name, getattr(self, name), shape) for name in ("low", "high")}
         for name, bound in bounds.items():
             with np.errstate(invalid="ignore", over="ignore"):
                 fitted = bound.astype(dtype)
@@ -91,7 +96,7 @@ class Box:
 
     def bounds(self) -> tuple[Array, Array]:
         """Low and high as arrays of the box's shape and dtype."""
-        low, high = (spread("bound", bound, self.shape).astype(self.dtype) for bound in (self.low, self.high))
+        low, high = (spread(bound, self.shape).astype(self.dtype) for bound in (self.low, self.high))
         return low, high
 
 
@@ -149,10 +154,10 @@ class MultiDiscrete:
     def __post_init__(self) -> None:
         given: Any = self.shape
         shape = _ints(np.shape(self.nvec) if given is None else given)
-        nvec = spread("nvec", self.nvec, shape)
-        if nvec.dtype.kind not in "iu" or not (nvec > 0).all():
+        nvec = _fitting("nvec", self.nvec, shape)
+        if not nvec.ndim or nvec.dtype.kind not in "iu" or not (nvec > 0).all():
             raise InvalidInput(f"nvec of a MultiDiscrete space is {self.nvec}, expected positive integers")
-        start = _packed(spread("start", self.start, shape).astype(np.int64))
+        start = _packed(_fitting("start", self.start, shape).astype(np.int64))
         _set(self, nvec=_ints(nvec.ravel()), start=start, shape=shape, dtype=_integer_dtype(self.dtype))
 
 
