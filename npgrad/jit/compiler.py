@@ -1,0 +1,186 @@
+"""The one module that imports numba: from a plain function and a signature to machine code, or its copy on disk."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import os
+import pickle
+import platform
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput
+from . import cache, source
+
+__all__ = ["ENV_ARGUMENTS", "ENV_RESET", "ENV_STEP", "compile_function", "load_numba", "lock"]
+
+ENV_RESET = "ENV_RESET"  # names for signatures: the type of a compiled environment's reset …
+ENV_STEP = "ENV_STEP"  # … and of its step
+
+ENV_ARGUMENTS = {  # by position; the names are for messages
+    "reset": {
+        "params": "float64[::1]",
+        "lanes": "int64[::1]",
+        "noise": "float64[:,::1]",
+        "state": "float64[:,::1]",
+        "obs": "float64[:,::1]",
+    },
+    "step": {
+        "params": "float64[::1]",
+        "act": "float64[:,::1]",
+        "noise": "float64[:,::1]",
+        "state": "float64[:,::1]",
+        "obs": "float64[:,::1]",
+        "rew": "float64[::1]",
+        "terminated": "boolean[::1]",
+    },
+}
+
+lock = threading.RLock()  # held while numba is imported, or compiles
+_devices: dict[types.FunctionType, Any] = {}
+
+
+@functools.cache
+def load_numba() -> Any:
+    """The numba module; None, with one warning, where it cannot be imported, or is not wanted."""
+    if os.environ.get("NPGRAD_JIT", "1").strip().lower() in ("0", "false", "no", "off"):
+        return None
+    with lock:
+        try:
+            numba = importlib.import_module("numba")
+        except Exception as error:  # numba raises ImportError, SystemError and others on versions it does not know
+            warnings.warn(
+                f"numba cannot be imported ({error}): kernels run as plain Python, some hundred times slower; "
+                "try pip install numba, or set NPGRAD_JIT=0 to silence this warning",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None
+    return None if numba.config.DISABLE_JIT else numba
+
+
+@functools.cache
+def _fingerprint() -> str:
+    """All outside a function that its machine code depends on: versions, processor, numba's settings."""
+    numba = load_numba()
+    llvmlite = importlib.import_module("llvmlite")
+    codegen = numba.core.registry.cpu_target.target_context.codegen()
+    settings = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "DEBUGINFO_DEFAULT")
+    return repr(
+        (
+            platform.python_implementation(),
+            platform.python_version(),
+            numba.__version__,
+            llvmlite.__version__,
+            np.__version__,
+            codegen.magic_tuple(),  # target triple, processor, its features
+            [(name, getattr(numba.config, name, None)) for name in settings],
+        )
+    )
+
+
+class _DiskCache:
+    """Stands in for numba's cache of one function, which knows neither the functions it calls nor those without a file.
+
+    Numba's own asks for the file a function stands in, and takes a function as unchanged as long as that file is.
+    """
+
+    cache_path = None
+
+    def __init__(self, name: str, content: str) -> None:
+        self._name = name
+        self._content = content
+
+    def _key(self, signature: Any) -> str:
+        text = f"{self._content}\n{signature}\n{_fingerprint()}"
+        return f"{self._name}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        payload = cache.load(self._key(signature))
+        if payload is None:
+            return None
+        numba = load_numba()
+        target_context.refresh()  # numba's own tables must be complete before code that uses them is linked
+        try:
+            return numba.core.compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except Exception:  # another numba's file, or one from hell: compile
+            return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        if result.lifted or result.library.has_dynamic_globals:  # holds addresses of this process
+            return
+        cache.save(self._key(signature), load_numba().core.serialize.dumps(result._reduce()))
+
+    def flush(self) -> None:
+        pass
+
+
+def _content(function: types.FunctionType) -> str | None:
+    """The hash of all that `function` reaches; None if there is none, and so no cache."""
+    try:
+        return source.digest(function)
+    except source.UncacheableError:
+        return None
+
+
+def _copy(function: types.FunctionType) -> types.FunctionType:
+    """A copy to compile. Its content is part of its name, and so of its symbols in memory and on disk.
+
+    Numba numbers its symbols from one in every process; code from the cache could so be taken for another version of
+    the same function.
+    """
+    return source.copy(function, f"{function.__qualname__}_{(_content(function) or 'uncached')[:16]}")
+
+
+def _device(function: types.FunctionType) -> Any:
+    """The dispatcher that stands for `function` in compiled code; the same one where it calls itself."""
+    if function not in _devices:
+        twin = _copy(function)
+        _devices[function] = load_numba().njit(error_model="numpy")(twin)
+        source.link(twin, function, _device)
+    return _devices[function]
+
+
+def _types(signature: str) -> Any:
+    """The numba signature that a string in our notation stands for."""
+    numba = load_numba()
+    names: dict[str, Any] = dict(vars(numba.types), const=lambda array: array.copy(readonly=True))
+    for name, kind in ((ENV_RESET, "reset"), (ENV_STEP, "step")):
+        names[name] = numba.types.FunctionType(eval(f"void({', '.join(ENV_ARGUMENTS[kind].values())})", names))
+    return eval(signature, names)
+
+
+def compile_function(
+    function: Callable[..., Any], signatures: tuple[str, ...], as_callback: bool = False
+) -> Callable[..., Any]:
+    """Compile `function` for explicit signatures, or load it from the cache; as a C callback if it is to be an argument."""
+    numba = load_numba()
+    if not isinstance(function, types.FunctionType):
+        raise InvalidInput(f"{function!r} cannot be compiled, expected a plain Python function")
+    twin = _copy(function)
+    source.link(twin, function, _device)
+    content = _content(function)
+    options = {"error_model": "numpy"} if as_callback else {"error_model": "numpy", "nogil": True}
+    found = [_types(signature) for signature in signatures]
+    if as_callback:
+        compiled = numba.core.ccallback.CFunc(twin, numba.core.sigutils.normalize_signature(found[0]), {}, options)
+    else:
+        compiled = numba.njit(**options)(twin)
+    if content is not None:
+        name = "".join(c if c.isalnum() else "_" for c in function.__name__)
+        compiled._cache = _DiskCache(name, f"{content} {options} {as_callback}")
+    if as_callback:
+        compiled.compile()
+    else:
+        for signature in found:
+            compiled.compile(signature)
+        compiled.disable_compile()
+    run: Callable[..., Any] = compiled
+    return run
