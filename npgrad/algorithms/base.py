@@ -1,0 +1,190 @@
+"""What all algorithms share: from an environment and settings to a trained agent."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from .. import noise, spaces
+from ..deploy import Agent, load_agent
+from ..errors import InvalidInput, UnknownName
+from ..policies import ComposedPolicy, make_policy
+from ..rollouts import CompiledRollout, make_rollout
+from ..training import Callback, EvaluationResult, Recipe, train
+from ..types import Array, State
+from ..validation import require_positive
+
+__all__ = ["Algorithm", "initial_theta"]
+
+
+def initial_theta(policy: ComposedPolicy, seed: int) -> Array:
+    """θ_0 of a run: the policy's own initialisation under the run's seed."""
+    return policy.init(np.random.default_rng(noise.derive_seed(seed, noise.INIT, 0)))
+
+
+class Algorithm(ABC):
+    """An algorithm on an environment, as users know it from Stable-Baselines3.
+
+    Parameters
+    ----------
+    env : str or function
+        A Gymnasium id, or a function that makes the environment.
+    policy : {"linear", "mlp"} or ComposedPolicy, optional
+    seed : int, optional
+        Key of all noise: same seed, same bits.
+    engine : {"auto", "gymnasium", "compiled"}, optional
+        Whether the environment's compiled twin is used.
+    threads : int, optional
+        They share the work and change no result.
+    n_envs : int, optional
+        Environments side by side in a block.
+    env_kwargs : dict, optional
+        Passed to `gymnasium.make`.
+    **settings
+        The fields of the algorithm's `Settings`.
+
+    Raises
+    ------
+    UnknownName
+        If the environment, the policy or a setting is unknown.
+    UnsupportedSpace
+        If there is no policy for the environment's spaces.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Any]]
+
+    def __init__(
+        self,
+        env: str | Callable[[], Any],
+        policy: str | ComposedPolicy = "linear",
+        *,
+        seed: int = 0,
+        engine: str = "auto",
+        threads: int = 1,
+        n_envs: int | None = None,
+        env_kwargs: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        known = [f.name for f in fields(self.Settings)]
+        for key in settings:
+            if key not in known:
+                raise UnknownName(f"setting of {self.name}", key, known)
+        self.settings = self.Settings(**settings)
+        require_positive("threads", threads)
+        self.seed = seed
+        self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.rollout = make_rollout(env, engine, n_envs, **(env_kwargs or {}))
+        self.policy = make_policy(self.rollout, policy) if isinstance(policy, str) else policy
+        self.recipe: Recipe = self.make_recipe(self.settings)
+        self.state: State | None = None
+        self._agent: Agent | None = None
+
+    @abstractmethod
+    def make_recipe(self, settings: Any) -> Recipe:
+        """The recipe with these settings."""
+
+    @property
+    def env_description(self) -> str:
+        """The environment and its engine in a line."""
+        engine = "compiled twin" if isinstance(self.rollout, CompiledRollout) else "Gymnasium"
+        actions = self.rollout.action_space
+        acts = f"{actions.n} actions" if isinstance(actions, spaces.Discrete) else f"actions {actions}"
+        return (
+            f"{self.rollout.env_id}: {engine}, {spaces.flat_dim(self.rollout.observation_space)} observations, {acts}"
+        )
+
+    @property
+    def agent(self) -> Agent:
+        """The best agent evaluated, else the last, else the initial one."""
+        if self._agent is not None:
+            return self._agent
+        return self.recipe.agent(self.state if self.state is not None else self.recipe.init(self.seed))
+
+    def learn(
+        self,
+        total_timesteps: int,
+        *,
+        callback: Callback | Sequence[Callback] = (),
+        progress_bar: bool = False,
+    ) -> Self:
+        """Train for that many more timesteps.
+
+        Parameters
+        ----------
+        total_timesteps : int
+            Environment steps; the iteration in which they are reached is finished.
+        callback : function or functions, optional
+            Called after each iteration; one that returns False ends the training.
+        progress_bar : bool, optional
+            Show a bar on standard error.
+        """
+        require_positive("total_timesteps", total_timesteps)
+        done = 0 if self.state is None else self.state.timesteps
+        result = train(
+            self.recipe,
+            seed=self.seed,
+            total_timesteps=done + total_timesteps,
+            callbacks=[callback] if callable(callback) else callback,
+            progress=progress_bar,
+            state=self.state,
+        )
+        self.state, self._agent = result.state, result.agent
+        return self
+
+    def evaluate(self, agent: Agent, n_episodes: int) -> EvaluationResult:
+        """Greedy episodes on noise that training never sees."""
+        seed = noise.derive_seed(self.seed, noise.EVALUATION, 0)
+        batch = self.rollout.episodes(
+            agent.policy, agent.theta, seed=seed, first=0, count=n_episodes, deterministic=True, executor=self.executor
+        )
+        return EvaluationResult(batch.returns(), batch.lengths)
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Action for an observation, and the memory of a recurrent policy; as `Agent.predict`."""
+        return self.agent.predict(observation, state, episode_start, deterministic)
+
+    def save(self, path: str | Path) -> None:
+        """Write the agent file."""
+        self.agent.save(path)
+
+    @classmethod
+    def load(cls, path: str | Path, env: str | Callable[[], Any] | None = None, **kwargs: Any) -> Self:
+        """An algorithm that goes on from a saved agent's θ.
+
+        Parameters
+        ----------
+        path : path
+            An agent file.
+        env : str or function, optional
+            By default the environment that the agent came from.
+        **kwargs
+            As for the class.
+
+        Raises
+        ------
+        CorruptFile
+            If the file is damaged or foreign.
+        InvalidInput
+            If the file does not name an environment and none is given.
+        """
+        agent = load_agent(path)
+        env = env if env is not None else agent.info.get("env_id")
+        if env is None:
+            raise InvalidInput(f"{path} does not say which environment it came from; pass env=")
+        model = cls(env, policy=agent.policy, **kwargs)
+        start = model.recipe.init(model.seed)
+        model.state = State(start.seed, 0, 0, 0, agent.theta.copy(), start.arrays)
+        return model
+
+    def __repr__(self) -> str:
+        chosen = ", ".join(f"{k}={v!r}" for k, v in asdict(self.settings).items())
+        return f"{type(self).__name__}({self.rollout.env_id!r}, seed={self.seed}, {chosen})"

@@ -1,0 +1,150 @@
+"""An estimate and what it knows of its own uncertainty; the one idea: ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..policies import Policy
+from ..pool import map_ordered
+from ..types import Array, Batch, FloatArray
+from ..validation import require_finite, require_shape
+
+__all__ = ["Estimate", "Estimator", "score_function_estimate"]
+
+CHUNK_ROWS = 2048  # rows that a policy is linearised on at once: kept in cache, and the unit that threads share out
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """ĝ and its uncertainty, from one pass.
+
+    Parameters
+    ----------
+    gradient : array, shape (P,)
+        ĝ = 1/N Σ_i g_i.
+    squared_norms : array, shape (N,)
+        ‖g_i‖² of each episode's term.
+    per_episode : array, shape (N, P), optional
+        The g_i, where they were asked for.
+
+    Examples
+    --------
+    >>> g = np.array([[1.0, 0.0], [3.0, 0.0]])
+    >>> estimate = Estimate(g.mean(0), (g**2).sum(1))
+    >>> estimate.variance, estimate.signal_to_noise
+    (1.0, 4.0)
+    """
+
+    gradient: Array
+    squared_norms: FloatArray
+    per_episode: Array | None = None
+
+    @property
+    def n_episodes(self) -> int:
+        """N."""
+        return len(self.squared_norms)
+
+    @property
+    def variance(self) -> float:
+        """Estimate of tr Cov(ĝ) = (1/N Σ‖g_i‖² − ‖ĝ‖²)/(N − 1), NaN for one episode (B4, B8).
+
+        It takes the g_i as independent, which a baseline made of other episodes of the batch breaks a little.
+        """
+        n = self.n_episodes
+        if n < 2:
+            return float("nan")
+        return float(max(self.squared_norms.mean() - self.gradient @ self.gradient, 0.0) / (n - 1))
+
+    @property
+    def signal_to_noise(self) -> float:
+        """‖ĝ‖² / tr Cov(ĝ): above 1, the step points uphill more than it wanders."""
+        v = self.variance
+        return float(self.gradient @ self.gradient / v) if v > 0 else float("nan")
+
+
+class Estimator(Protocol):
+    """Any function of this shape; it can be certified against exact gradients."""
+
+    def __call__(self, policy: Policy, theta: Array, batch: Batch) -> Estimate:
+        """ĝ at θ from the trajectories in `batch`."""
+
+
+def score_function_estimate(
+    policy: Policy,
+    theta: Array,
+    batch: Batch,
+    psi: FloatArray,
+    *,
+    keep_per_episode: bool = False,
+    executor: Executor | None = None,
+) -> Estimate:
+    """ĝ = 1/N Σ_i Σ_t Ψ_{i,t} ∇_θ log π_θ(a_{i,t}|o_{i,t}).
+
+    The batch is cut into chunks of whole episodes; their sums are added in order, so threads do not change a bit.
+
+    Parameters
+    ----------
+    policy : Policy
+    theta : array, shape (P,)
+    batch : Batch
+        N episodes, T rows.
+    psi : array, shape (T,)
+        Ψ: what each score is weighted with.
+    keep_per_episode : bool, optional
+        Also return the (N, P) terms.
+    executor : concurrent.futures.Executor, optional
+        Who computes the chunks.
+
+    Raises
+    ------
+    InvalidInput
+        If `psi` is not one number a row.
+    NonFinite
+        If `psi` or the gradient is NaN or infinite.
+
+    Examples
+    --------
+    >>> from npgrad.policies import make_policy
+    >>> from npgrad.rollouts import make_rollout
+    >>> rollout = make_rollout("CartPole-v1")
+    >>> policy = make_policy(rollout, "linear")
+    >>> theta = np.zeros(policy.n_params)
+    >>> batch = rollout.episodes(policy, theta, seed=0, first=0, count=8)
+    >>> score_function_estimate(policy, theta, batch, batch.rew).gradient.shape
+    (10,)
+    """
+    require_shape("psi", psi, (batch.n_steps,))
+    require_finite("psi", psi)
+
+    def chunk(bounds: tuple[int, int]) -> Array:
+        lo, hi = bounds
+        rows = slice(batch.offsets[lo], batch.offsets[hi])
+        offsets = batch.offsets[lo : hi + 1] - batch.offsets[lo]
+        lin = policy.at(theta, batch.obs[rows], batch.act[rows], offsets)
+        return lin.vjp_segments(psi[rows], offsets)  # g_i = Σ_t Ψ_{i,t} f_{i,t}
+
+    total = np.zeros(len(theta), dtype=theta.dtype)
+    norms, kept = [], []
+    for g in map_ordered(chunk, list(_chunks(batch)), executor):
+        total += g.sum(axis=0)
+        norms.append(np.einsum("np,np->n", g, g))
+        if keep_per_episode:
+            kept.append(g)
+    gradient = total / batch.n_episodes
+    require_finite("gradient", gradient, "a smaller learning rate or normalised rewards may help")
+    return Estimate(gradient, np.concatenate(norms), np.concatenate(kept) if keep_per_episode else None)
+
+
+def _chunks(batch: Batch) -> Iterator[tuple[int, int]]:
+    """Runs of whole episodes, each of CHUNK_ROWS rows or one episode more than that."""
+    lo = 0
+    while lo < batch.n_episodes:
+        hi = int(np.searchsorted(batch.offsets, batch.offsets[lo] + CHUNK_ROWS))
+        hi = min(max(hi, lo + 1), batch.n_episodes)
+        yield lo, hi
+        lo = hi

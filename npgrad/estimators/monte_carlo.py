@@ -1,0 +1,103 @@
+"""Monte Carlo estimators of the policy gradient: Ψ from returns, less a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import kernels
+from ..baselines import Baseline, leave_one_out
+from ..policies import Policy
+from ..types import Array, Batch, FloatArray
+from ..validation import require_probability
+from .base import Estimate, score_function_estimate
+
+__all__ = ["PolicyGradient", "reward_to_go", "total_return"]
+
+
+def total_return(batch: Batch, gamma: float = 1.0) -> FloatArray:
+    """Ψ_t = R = Σ_k γ^k r_k, the same at every t of an episode (P1).
+
+    Examples
+    --------
+    >>> batch = Batch(obs=np.zeros((3, 1)), act=np.zeros(3, int), rew=np.array([1.0, 2.0, 4.0]), logp=np.zeros(3),
+    ...               offsets=[0, 3], terminated=[True], truncated=[False], final_obs=np.zeros((1, 1)))
+    >>> total_return(batch, gamma=0.5)
+    array([3., 3., 3.])
+    """
+    return _complete_returns(kernels.discounted_return, batch, gamma)
+
+
+def reward_to_go(batch: Batch, gamma: float = 1.0) -> FloatArray:
+    """Ψ_t = G_t = Σ_{k≥t} γ^{k−t} r_k (P3 at γ = 1).
+
+    Examples
+    --------
+    >>> batch = Batch(obs=np.zeros((3, 1)), act=np.zeros(3, int), rew=np.array([1.0, 2.0, 4.0]), logp=np.zeros(3),
+    ...               offsets=[0, 3], terminated=[True], truncated=[False], final_obs=np.zeros((1, 1)))
+    >>> reward_to_go(batch, gamma=0.5)
+    array([3., 4., 4.])
+    """
+    return _complete_returns(kernels.reward_to_go, batch, gamma)
+
+
+def _complete_returns(kernel: Callable[..., None], batch: Batch, gamma: float) -> FloatArray:
+    require_probability("gamma", gamma)
+    batch.require_complete()
+    out = np.empty(batch.n_steps)
+    kernel(np.ascontiguousarray(batch.rew), np.ascontiguousarray(batch.offsets), float(gamma), out)
+    return out
+
+
+@dataclass(frozen=True)
+class PolicyGradient:
+    """REINFORCE's estimator: Ψ_{i,t} = γ^t (G_{i,t} − b_{i,t}), or R_i for G_{i,t}.
+
+    Parameters
+    ----------
+    gamma : float, optional
+        γ in [0, 1].
+    causality : bool, optional
+        The reward-to-go G_t (P3, P4) rather than the whole return R (P1).
+    discount_states : bool, optional
+        Keep the γ^t, so that ĝ is unbiased for the discounted ∇J_γ (P4). Without it and with γ < 1, as most libraries have
+        it, ĝ is the gradient of nothing in general (P5, P17). It has no part in the whole return.
+    baseline : function, optional
+        ``(psi, batch) → b``; leave-one-out by default.
+    executor : concurrent.futures.Executor, optional
+        Who computes the chunks.
+
+    Examples
+    --------
+    >>> from npgrad.policies import make_policy
+    >>> from npgrad.rollouts import make_rollout
+    >>> rollout = make_rollout("CartPole-v1")
+    >>> policy = make_policy(rollout, "linear")
+    >>> theta = np.zeros(policy.n_params)
+    >>> batch = rollout.episodes(policy, theta, seed=0, first=0, count=8)
+    >>> estimate = PolicyGradient()(policy, theta, batch)
+    >>> estimate.gradient.shape, estimate.n_episodes
+    ((10,), 8)
+    """
+
+    gamma: float = 1.0
+    causality: bool = True
+    discount_states: bool = True
+    baseline: Baseline = leave_one_out
+    executor: Executor | None = None
+
+    def __call__(self, policy: Policy, theta: Array, batch: Batch) -> Estimate:
+        """ĝ at θ from the trajectories in `batch`."""
+        psi = self.weights(batch)
+        return score_function_estimate(policy, theta, batch, psi, executor=self.executor)
+
+    def weights(self, batch: Batch) -> FloatArray:
+        """Ψ, shape (T,)."""
+        g = reward_to_go(batch, self.gamma) if self.causality else total_return(batch, self.gamma)
+        psi = g - self.baseline(g, batch)
+        if self.causality and self.discount_states and self.gamma < 1:
+            psi *= self.gamma**batch.time  # γ^t
+        return psi

@@ -1,0 +1,121 @@
+"""Rollouts in compiled environments: fused for linear softmax policies, alternating with NumPy's forward for all others."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+import numpy as np
+
+from .. import jit, noise, pool, spaces
+from ..distributions import Categorical
+from ..envs import CompiledEnv
+from ..functions import Linear
+from ..noise.compiled import fill
+from ..policies import ComposedPolicy, Policy
+from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
+from .base import Live, blocks_of
+from .fused import roll_fused
+from .loop import roll
+
+__all__ = ["CompiledRollout"]
+
+UNIFORM, NORMAL = 0, 1
+KINDS = {"uniform": UNIFORM, "normal": NORMAL}
+
+
+class CompiledRollout:
+    """Episodes of a compiled environment in blocks of `n_envs` slots.
+
+    Parameters
+    ----------
+    env : CompiledEnv
+        The environment.
+    n_envs : int, optional
+        Slots of a block; a setting, not the number of cores.
+
+    Examples
+    --------
+    >>> from npgrad.envs import compiled_twin
+    >>> from npgrad.policies import make_policy
+    >>> rollout = CompiledRollout(compiled_twin("CartPole-v1"))
+    >>> policy = make_policy(rollout, "linear")
+    >>> batch = rollout.episodes(policy, np.zeros(policy.n_params), seed=0, first=0, count=100)
+    >>> batch.n_episodes, 15 < batch.returns().mean() < 30
+    (100, True)
+    """
+
+    def __init__(self, env: CompiledEnv, n_envs: int = 64) -> None:
+        self.env, self.n_envs = env, n_envs
+        self.env_id = env.id
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+
+    def episodes(
+        self,
+        policy: Policy,
+        theta: Array,
+        *,
+        seed: int,
+        first: int,
+        count: int,
+        deterministic: bool = False,
+        executor: Executor | None = None,
+    ) -> Batch:
+        """The complete episodes first, …, first + count − 1, in that order."""
+
+        def block(bounds: tuple[int, int]) -> Batch:
+            n_slots = min(self.n_envs, bounds[1] - bounds[0])
+            live = Live.idle(n_slots, policy, theta, *bounds)
+            slots = CompiledSlots(self.env, n_slots, seed)
+            if is_fused(policy) and theta.dtype == np.float64:
+                record = roll_fused(slots, policy, theta, live, seed=seed, deterministic=deterministic)
+            else:
+                record = roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic)
+            return record.batch()
+
+        return concatenate(pool.map_ordered(block, blocks_of(first, count, 2 * self.n_envs), executor))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def is_fused(policy: Policy) -> bool:
+    """Whether the fused kernel covers the policy: a softmax of a linear function of the raw observation."""
+    return (
+        isinstance(policy, ComposedPolicy)
+        and type(policy.function) is Linear
+        and type(policy.distribution) is Categorical
+        and policy.normaliser is None
+        and policy.n_masked == 0
+    )
+
+
+class CompiledSlots:
+    """A block of a compiled environment, struct of arrays."""
+
+    def __init__(self, env: CompiledEnv, n_slots: int, seed: int) -> None:
+        self.env, self.n_slots, self.seed = env, n_slots, seed
+        self.params = env.params_array
+        self.limit = env.max_episode_steps if env.max_episode_steps is not None else np.iinfo(np.int64).max
+        self.kinds = {k: np.array([KINDS[n] for n in getattr(env, f"{k}_noise")], np.int64) for k in ("reset", "step")}
+        self.state = np.zeros((env.n_state, n_slots))
+        self.obs = np.zeros((spaces.flat_dim(env.observation_space), n_slots))  # (d, B)
+        self.act = np.zeros(
+            (1 if isinstance(env.action_space, spaces.Discrete) else spaces.flat_dim(env.action_space), n_slots)
+        )
+        self._reset = jit.njit_function(env.reset, "reset")
+        self._step = jit.njit_function(env.step, "step")
+
+    def reset(self, lanes: IntArray, episodes: IntArray, obs: Array) -> None:
+        u = np.empty((len(self.kinds["reset"]), len(lanes)))
+        fill(self.kinds["reset"], self.seed, noise.RESET, episodes, np.zeros(len(lanes), np.int64), u)
+        self._reset(self.params, lanes, u, self.state, self.obs)
+        obs[lanes] = self.obs[:, lanes].T
+
+    def step(self, live: Live, act: Array, rew: FloatArray, terminated: BoolArray, truncated: BoolArray) -> None:
+        self.act[:] = act.T  # (k, B)
+        u = np.empty((len(self.kinds["step"]), self.n_slots))
+        if len(u):
+            fill(self.kinds["step"], self.seed, noise.DYNAMICS, np.maximum(live.episode, 0), live.t, u)
+        self._step(self.params, self.act, u, self.state, self.obs, rew, terminated)
+        truncated[:] = ~terminated & (live.t + 1 >= self.limit)
+        live.obs[:] = self.obs.T

@@ -1,0 +1,55 @@
+"""Which engine rolls an environment out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..envs import COMPILED, compiled_twin
+from ..errors import InvalidInput
+from ..validation import require_in
+from .compiled import CompiledRollout
+from .gymnasium import GymnasiumRollout
+
+__all__ = ["make_rollout"]
+
+
+def make_rollout(
+    env: str | Callable[[], Any], engine: str = "auto", n_envs: int | None = None, **kwargs: Any
+) -> CompiledRollout | GymnasiumRollout:
+    """The compiled twin of an environment where there is one, else the Gymnasium original.
+
+    Parameters
+    ----------
+    env : str or function
+        A Gymnasium id, or a function that makes the environment.
+    engine : {"auto", "gymnasium", "compiled"}, optional
+        ``"auto"`` prefers the compiled twin, unless `kwargs` ask for another environment than the twin's.
+    n_envs : int, optional
+        Environments side by side in a block.
+    **kwargs
+        Passed to `gymnasium.make`.
+
+    Raises
+    ------
+    InvalidInput
+        If ``engine="compiled"`` and there is no twin, or it takes no `kwargs`.
+    UnknownName
+        If Gymnasium knows no such id.
+
+    Examples
+    --------
+    >>> type(make_rollout("CartPole-v1")).__name__
+    'CompiledRollout'
+    """
+    require_in("engine", engine, ("auto", "gymnasium", "compiled"))
+    sizes = {} if n_envs is None else {"n_envs": n_envs}
+    twin = compiled_twin(env) if isinstance(env, str) else None
+    if engine == "compiled" and (twin is None or kwargs):
+        why = f"takes no arguments, got {sorted(kwargs)}" if twin else "does not exist"
+        raise InvalidInput(
+            f"the compiled twin of {env} {why}; compiled are {', '.join(COMPILED)}; use engine='gymnasium'"
+        )
+    if twin is not None and engine != "gymnasium" and not kwargs:
+        return CompiledRollout(twin, **sizes)
+    return GymnasiumRollout(env, **sizes, **kwargs)
