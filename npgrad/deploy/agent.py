@@ -1,0 +1,214 @@
+"""What is saved and deployed: a policy, its parameters, and where they come from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import noise as philox
+from ..errors import InvalidInput, NonFinite
+from ..policies import Policy
+from ..spaces import Discrete, as_actions, entry, flat_dim, flatten, flatten_batch, is_batch
+from ..types import Array
+from ..validation import require_finite, require_shape, require_theta
+
+__all__ = ["Agent"]
+
+
+@dataclass(frozen=True, eq=False)
+class Agent:
+    """A policy that acts: π_θ with its θ, from observations to actions in the environment's own form.
+
+    Parameters
+    ----------
+    policy : Policy
+        With its normaliser and action map.
+    theta : array, shape (P,)
+        A read-only copy is kept.
+    info : dict, optional
+        Where it comes from: environment id, settings, scores; plain data. Lists come back from a file as tuples.
+    seed : int, optional
+        Key of the noise that `predict` draws when it is not deterministic.
+
+    Raises
+    ------
+    InvalidInput
+        If θ has the wrong length or the policy does not take the observations of its space.
+    NonFinite
+        If θ has a NaN or an infinity.
+
+    Examples
+    --------
+    >>> from npgrad import functions, distributions, policies, spaces
+    >>> policy = policies.ComposedPolicy(
+    ...     functions.Linear(2, 2), distributions.Categorical(2), spaces.Box(-1.0, 1.0, (2,)), spaces.Discrete(2))
+    >>> agent = Agent(policy, theta=np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]))
+    >>> agent.act([0.1, 0.9])
+    1
+    >>> agent.act_batch([[0.1, 0.9], [0.9, 0.1]])
+    array([1, 0])
+    """
+
+    policy: Policy
+    theta: Array
+    info: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    _calls: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)  # next() is atomic
+
+    def __post_init__(self) -> None:
+        require_theta(self.theta, self.policy.n_params)
+        if self.theta.dtype.kind != "f":
+            raise InvalidInput(f"theta has dtype {self.theta.dtype}, expected float64 or float32")
+        require_finite("theta", self.theta)
+        width = flat_dim(self.policy.observation_space)
+        if width != self.policy.n_obs:
+            raise InvalidInput(f"the policy takes {self.policy.n_obs} numbers, but its observation space has {width}")
+        theta = np.array(self.theta)
+        theta.flags.writeable = False
+        object.__setattr__(self, "theta", theta)
+
+    def act(self, obs: Any, noise: npt.ArrayLike | None = None) -> Any:
+        """The action for one observation.
+
+        Parameters
+        ----------
+        obs : array, int, dict or tuple
+            As the environment gives it.
+        noise : array, shape (len(policy.draws),), optional
+            Of the kinds that ``policy.draws`` names; without it the mode is taken.
+
+        Returns
+        -------
+        int or array
+            As the environment takes it: an int for a Discrete space, else an array of the space's shape and dtype.
+
+        Raises
+        ------
+        InvalidInput
+            On a wrong shape or dtype, or if the policy has a memory, which `predict` carries.
+        NonFinite
+            If the observation has a NaN or an infinity; the message says where.
+        """
+        self._require_no_memory()
+        action, _ = self._step(self._flat(obs, 0)[None], None if noise is None else np.asarray(noise)[None])
+        return self._single(action)
+
+    def act_batch(self, obs: Any, noise: npt.ArrayLike | None = None) -> Array:
+        """The actions for B observations at once.
+
+        Parameters
+        ----------
+        obs : array, dict or tuple
+            As a vector environment gives them: every leaf has a first axis of length B.
+        noise : array, shape (B, len(policy.draws)), optional
+            Without it the modes are taken.
+
+        Returns
+        -------
+        array, shape (B, …)
+            In the action space's dtype.
+
+        Raises
+        ------
+        InvalidInput, NonFinite
+            As `act`.
+        """
+        self._require_no_memory()
+        action, _ = self._step(self._flat(obs, 1), None if noise is None else np.asarray(noise))
+        return action
+
+    def predict(
+        self,
+        obs: Any,
+        state: Array | None = None,
+        episode_start: npt.ArrayLike | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, Array | None]:
+        """The action for one observation or a batch of them, and the memory after the step; as in Stable-Baselines3.
+
+        Each call draws noise of its own, numbered by a counter: an agent that is loaded anew repeats its actions.
+
+        Parameters
+        ----------
+        obs : array, int, dict or tuple
+            One observation, or a batch as in `act_batch`.
+        state : array, shape (B, M), optional
+            The memory that the last call gave; without it episodes begin. B is 1 for one observation.
+        episode_start : bool array, shape (B,), optional
+            Where episodes begin, and memory with them.
+        deterministic : bool
+            Take the mode.
+
+        Returns
+        -------
+        action : int or array
+        state : array, shape (B, M), or None
+            None for a policy without memory.
+
+        Raises
+        ------
+        InvalidInput, NonFinite
+            As `act`.
+        """
+        policy, batched = self.policy, is_batch(self.policy.observation_space, obs)
+        flat = self._flat(obs, 1) if batched else self._flat(obs, 0)[None]
+        memory = np.zeros((len(flat), policy.n_memory), self.theta.dtype) if state is None else np.array(state)
+        require_shape("state", memory, (len(flat), policy.n_memory))
+        if episode_start is not None:
+            starts = np.atleast_1d(np.asarray(episode_start, dtype=bool))
+            require_shape("episode_start", starts, (len(flat),))
+            memory[starts] = 0
+        action, memory = self._step(flat, None if deterministic else self._draw(len(flat)), memory)
+        return action if batched else self._single(action), memory if policy.n_memory else None
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the agent to a file; see `save_agent`."""
+        from .file import save_agent
+
+        save_agent(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Agent:
+        """Read an agent from a file; see `load_agent`."""
+        from .file import load_agent
+
+        return load_agent(path)
+
+    def _flat(self, obs: Any, lead: int) -> Array:
+        """Finite flat observations, (d,) or (B, d)."""
+        space = self.policy.observation_space
+        flat = flatten_batch(space, obs) if lead else flatten(space, obs)
+        if not np.isfinite(flat).all():
+            *row, i = (int(n) for n in np.argwhere(~np.isfinite(flat))[0])
+            where = entry(space, i) + (f" of observation {row[0]}" if row else "")
+            raise NonFinite(f"{where} is {flat[(*row, i)]}, expected a finite number; mend the sensor or environment")
+        return flat
+
+    def _step(self, flat: Array, noise: Array | None, memory: Array | None = None) -> tuple[Array, Array]:
+        """The environment's actions, (B, …), and the memory after the step."""
+        policy = self.policy
+        if noise is not None:
+            require_shape("noise", noise, (len(flat), len(policy.draws)), f"kinds are {policy.draws}")
+        latent, _, memory = policy.act(self.theta, flat, noise, memory)
+        return as_actions(policy.action_space, policy.action_map(latent)), memory
+
+    def _single(self, actions: Array) -> Any:
+        return int(actions[0]) if isinstance(self.policy.action_space, Discrete) else actions[0]
+
+    def _require_no_memory(self) -> None:
+        if self.policy.n_memory:
+            raise InvalidInput("this policy has a memory, which act does not carry; use predict(obs, state)")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Agent, (self.policy, self.theta, self.info, self.seed)
+
+    def _draw(self, rows: int) -> Array:
+        """Fresh noise for each row; the number of the call is the step."""
+        step = np.full(rows, next(self._calls))
+        return philox.draw(self.policy.draws, self.seed, philox.ACTION, np.arange(rows), step)
