@@ -85,7 +85,7 @@ def make_policy(
                 f"actions {action_space}: expected a flat Box of floats; wrap the environment so that actions have one axis"
             )
         k = action_space.shape[0]
-        log_std = Constant(d, (log_std_init,) * k) if learn_std else Fixed(d, (log_std_init,) * k)
+        log_std = Constant(d, k, log_std_init) if learn_std else Fixed(d, (log_std_init,) * k)
         low, high = (tuple(np.broadcast_to(b, k).astype(float).tolist()) for b in (action_space.low, action_space.high))
         mean_and_log_std = Concatenated((f(k), log_std))
         return ComposedPolicy(mean_and_log_std, DiagonalGaussian(k), observation_space, action_space, Clip(low, high))
