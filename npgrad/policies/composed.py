@@ -273,4 +273,4 @@ class ComposedPolicy:
         return (inputs if self.normaliser is None else self.normaliser(inputs)), mask
 
     def _masked(self, y: Array, mask: Array | None) -> Array:
-        return y if mask is None else apply_mask(y, mask)
+        return y if mask is None else apply_mask(y, mask != 0)
