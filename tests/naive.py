@@ -1,5 +1,7 @@
 """Slow, obvious twins of what the library computes fast; nothing here is shared with it."""
 
+import math
+
 import numpy as np
 
 
@@ -63,3 +65,54 @@ def adam(gradients, rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
         v_hat = w2 @ gradients[:k] ** 2 / (1 - beta2**k)
         theta = theta + rate * m_hat / (np.sqrt(v_hat) + epsilon)
     return theta
+
+
+def softmax_log_prob(y, act):
+    """log of exp y_a / Σ_j exp y_j, row by row, the largest logit taken out."""
+    log_p = []
+    for row, a in zip(y, act, strict=True):
+        largest = max(row)
+        log_p.append(row[a] - largest - math.log(math.fsum(math.exp(x - largest) for x in row)))
+    return np.array(log_p)
+
+
+def gaussian_log_density(act, mean, cov):
+    """−½ (a − μ)ᵀ Σ⁻¹ (a − μ) − ½ log det 2πΣ, row by row."""
+    log_p = []
+    for a, m, c in zip(act, mean, cov, strict=True):
+        log_p.append(-0.5 * (a - m) @ np.linalg.solve(c, a - m) - 0.5 * np.linalg.slogdet(2 * np.pi * c)[1])
+    return np.array(log_p)
+
+
+def bernoulli_log_prob(y, act):
+    """Σ_j log p_j or log(1 − p_j), p_j = 1/(1 + exp −y_j)."""
+    log_p = []
+    for row, coins in zip(y, act, strict=True):
+        p = [1 / (1 + math.exp(-x)) for x in row]
+        log_p.append(sum(math.log(x if a == 1 else 1 - x) for x, a in zip(p, coins, strict=True)))
+    return np.array(log_p)
+
+
+def mixture_log_density(act, weights, means, stds):
+    """log Σ_m w_m Π_j N(a_j; μ_mj, σ_mj), row by row."""
+    log_p = []
+    for a, w, m, s in zip(act, weights, means, stds, strict=True):
+        densities = np.exp(-0.5 * ((a - m) / s) ** 2) / (s * np.sqrt(2 * np.pi))  # (M, k)
+        log_p.append(math.log(sum(w * np.prod(densities, axis=1))))
+    return np.array(log_p)
+
+
+def autoregressive_log_prob(y, act, bins):
+    """Σ_i log softmax(base_i + Σ_{j<i} row_i[j, a_j])[a_i], reading y from left to right."""
+    log_p = np.zeros(len(y))
+    for t, (row, a) in enumerate(zip(y, act, strict=True)):
+        numbers = iter(row)
+        for i, n in enumerate(bins):
+            logits = [next(numbers) for _ in range(n)]
+            for j in range(i):
+                for b in range(bins[j]):
+                    extra = [next(numbers) for _ in range(n)]
+                    if b == a[j]:
+                        logits = [x + e for x, e in zip(logits, extra, strict=True)]
+            log_p[t] += softmax_log_prob([logits], [a[i]])[0]
+    return log_p

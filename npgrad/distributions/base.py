@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,26 +18,8 @@ __all__ = ["OPTIONAL", "Distribution", "provides", "require_method"]
 OPTIONAL = ("log_prob", "score", "entropy", "entropy_grad", "kl", "kl_grad", "fisher")
 
 
-class Distribution(Protocol):
-    """A family of distributions over actions, p(a; y), with every row in y in closed form.
-
-    An instance describes the family (how many actions, how many dimensions); the parameters y come row by row from a
-    function f_θ(s). All methods are vectorised over T rows, T = 0 included; they keep float32, work on complex y (so
-    that a complex step can check them) and change no argument.
-
-    `log_prob` and `score` are there for all but the deterministic policy. Beside them a distribution may have, in
-    closed form or exactly,
-
-    - ``entropy(y)``: H = −E log p, (T,), and ``entropy_grad(y)``: ∂H/∂y, (T, n_y);
-    - ``kl(y, y_other)``: KL(p_y ‖ p_other), (T,), and ``kl_grad(y, y_other)``: its gradients in y and in y_other;
-    - ``fisher(y, v)``: M v, (T, n_y), with M = E[score scoreᵀ].
-
-    A distribution without one of them does not define it, or names it in ``absent``; see `provides`, `require_method`.
-    """
-
-    @property
-    def n_y(self) -> int:
-        """K, the number of parameters of a row."""
+class HasActions(Protocol):
+    """What the checks of actions need to know."""
 
     @property
     def act_shape(self) -> tuple[int, ...]:
@@ -45,6 +28,28 @@ class Distribution(Protocol):
     @property
     def act_dtype(self) -> np.dtype[Any]:
         """int64 or float64."""
+
+
+class Distribution(HasActions, Protocol):
+    """A family of distributions over actions, p(a; y), with every row in y in closed form.
+
+    An instance describes the family (how many actions, how many dimensions); the parameters y come row by row from a
+    function f_θ(s). All methods are vectorised over T rows, T = 0 included; they keep float32, work on complex y (so
+    that a complex step can check them) and change no argument.
+
+    Beside `log_prob` and `score` a distribution may have, in closed form or exactly,
+
+    - ``entropy(y)``: H = −E log p, (T,), and ``entropy_grad(y)``: ∂H/∂y, (T, n_y);
+    - ``kl(y, y_other)``: KL(p_y ‖ p_other), (T,), and ``kl_grad(y, y_other)``: its gradients in y and in y_other;
+    - ``fisher(y, v)``: M v, (T, n_y), with M = E[score scoreᵀ].
+
+    A distribution that lacks one does not define it, or names it in its property ``absent`` (as the deterministic
+    policy does `log_prob` and `score`); `provides` and `require_method` know both ways.
+    """
+
+    @property
+    def n_y(self) -> int:
+        """K, the number of parameters of a row."""
 
     @property
     def draws(self) -> tuple[str, ...]:
@@ -120,6 +125,38 @@ def missing(distribution: Distribution, name: str) -> NotImplementedBy:
     )
 
 
+@dataclass(frozen=True)
+class RealActions:
+    """Base of the distributions whose action is a row of k floats."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", require_count("k", self.k))
+
+    @property
+    def act_shape(self) -> tuple[int, ...]:
+        """An action is a row of k floats."""
+        return (self.k,)
+
+    @property
+    def act_dtype(self) -> np.dtype[Any]:
+        """float64."""
+        return np.dtype(np.float64)
+
+    def check_actions(self, act: Array) -> None:
+        """Raise unless `act` is (T, k) finite real numbers."""
+        check_shape(self, act)
+        if act.dtype.kind not in "fiu":
+            raise InvalidInput(f"act has dtype {act.dtype}, expected float64; try act.astype(np.float64)")
+        require_finite("act", act)
+
+
+def as_actions(a: Array) -> Array:
+    """`a` as float64 (a complex y makes complex actions: a complex step through them sees ∂a/∂y)."""
+    return a.astype(np.result_type(a, np.float64), copy=False)
+
+
 def require_count(name: str, value: int, least: int = 1) -> int:
     """`value` as a plain int of at least `least`."""
     try:
@@ -139,7 +176,7 @@ def require_rows(distribution: Distribution, y: Array, act: Array) -> None:
         require_shape("act", act, (len(y), *distribution.act_shape), _remedy(distribution, act))
 
 
-def _remedy(distribution: Distribution, act: Array) -> str:
+def _remedy(distribution: HasActions, act: Array) -> str:
     discrete = "discrete actions are integers: " if distribution.act_dtype.kind == "i" else ""
     if distribution.act_shape == () and act.ndim == 2 and act.shape[1] == 1:
         return discrete + "try act[:, 0]"
@@ -150,7 +187,7 @@ def _remedy(distribution: Distribution, act: Array) -> str:
     return ""
 
 
-def check_shape(distribution: Distribution, act: Array) -> None:
+def check_shape(distribution: HasActions, act: Array) -> None:
     """Raise unless `act` is an array of actions, with any number T of rows."""
     if not isinstance(act, np.ndarray):
         raise InvalidInput(f"act is a {type(act).__name__}, expected an array; try np.asarray(act)")
@@ -158,26 +195,19 @@ def check_shape(distribution: Distribution, act: Array) -> None:
     require_shape("act", act, (rows, *distribution.act_shape), _remedy(distribution, act))
 
 
-def check_integers(distribution: Distribution, act: Array, n: int) -> None:
-    """Raise unless `act` holds integers in 0 … n−1, in the shape of the distribution's actions."""
+def check_integers(distribution: HasActions, act: Array, n: int | tuple[int, ...]) -> None:
+    """Raise unless `act` holds integers in 0 … n−1 (n for each column, if it is a tuple)."""
     check_shape(distribution, act)
     if act.dtype.kind not in "iu":
         raise InvalidInput(
             f"act has dtype {act.dtype}, expected int64; discrete actions are integers: try act.astype(np.int64)"
         )
-    outside = (act < 0) | (act >= n)
+    outside = (act < 0) | (act >= np.asarray(n))
     if outside.any():
         where = tuple(int(i) for i in np.argwhere(outside)[0])
+        largest = int(np.broadcast_to(n, act.shape)[where]) - 1
         raise InvalidInput(
-            f"act[{', '.join(map(str, where))}] is {act[where]}, expected an integer from 0 to {n - 1} "
-            f"({np.count_nonzero(outside)} of {act.size} actions are outside); a space that starts elsewhere needs "
-            "its start subtracted"
+            f"act[{', '.join(map(str, where))}] is {act[where]}, expected an integer from 0 to {largest} "
+            f"({np.count_nonzero(outside)} of {act.size} values are outside); "
+            "actions of a space that starts elsewhere need its start subtracted"
         )
-
-
-def check_reals(distribution: Distribution, act: Array) -> None:
-    """Raise unless `act` holds finite real numbers in the shape of the distribution's actions."""
-    check_shape(distribution, act)
-    if act.dtype.kind not in "fiu":
-        raise InvalidInput(f"act has dtype {act.dtype}, expected float64; try act.astype(np.float64)")
-    require_finite("act", act)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..types import Array
-from .base import check_reals, require_count, require_rows
+from .base import RealActions, as_actions, require_rows
 
 __all__ = ["DiagonalGaussian"]
 
@@ -16,7 +15,7 @@ HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True)
-class DiagonalGaussian:
+class DiagonalGaussian(RealActions):
     """Independent Gaussians N(μ_j, σ_j²), j = 1 … k, with y = (μ_1 … μ_k, log σ_1 … log σ_k).
 
     Fixed, shared and state-dependent σ are a matter of the function that supplies y, not of the distribution.
@@ -39,25 +38,10 @@ class DiagonalGaussian:
     (array([[4.]]), array([[0.75, 1.25]]))
     """
 
-    k: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "k", require_count("k", self.k))
-
     @property
     def n_y(self) -> int:
         """A mean and a log σ for each dimension."""
         return 2 * self.k
-
-    @property
-    def act_shape(self) -> tuple[int, ...]:
-        """An action is a row of k floats."""
-        return (self.k,)
-
-    @property
-    def act_dtype(self) -> np.dtype[Any]:
-        """float64."""
-        return np.dtype(np.float64)
 
     @property
     def draws(self) -> tuple[str, ...]:
@@ -80,12 +64,11 @@ class DiagonalGaussian:
 
     def draw(self, y: Array, noise: Array) -> Array:
         """a = μ + σ ε with ε = noise, shape (T, k)."""
-        act: Array = y[:, : self.k] + np.exp(y[:, self.k :]) * noise
-        return act.astype(np.result_type(act, np.float64), copy=False)
+        return as_actions(y[:, : self.k] + np.exp(y[:, self.k :]) * noise)
 
     def mode(self, y: Array) -> Array:
         """a = μ, shape (T, k)."""
-        return y[:, : self.k].astype(np.result_type(y, np.float64))
+        return as_actions(y[:, : self.k].copy())
 
     def entropy(self, y: Array) -> Array:
         """H = Σ_j log σ_j + ½ (1 + log 2π), shape (T,). S8."""
@@ -116,10 +99,6 @@ class DiagonalGaussian:
     def fisher(self, y: Array, v: Array) -> Array:
         """M v = (v_μ/σ², 2 v_{log σ}), shape (T, 2k). S10."""
         return np.concatenate([v[:, : self.k] * np.exp(-2 * y[:, self.k :]), 2 * v[:, self.k :]], axis=1)
-
-    def check_actions(self, act: Array) -> None:
-        """Raise unless `act` is (T, k) finite numbers."""
-        check_reals(self, act)
 
     def _standardised(self, y: Array, act: Array) -> Array:
         """z = (a − μ)/σ in the dtype of y; the difference is taken in that of the actions, which may be finer."""
