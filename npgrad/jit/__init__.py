@@ -8,7 +8,7 @@ accepted), and `ENV_RESET` and `ENV_STEP`, the types of the two functions of a c
     def reward_to_go(rew, offsets, gamma, out): ...
 
 Functions that a kernel calls are plain module-level functions, compiled along wherever they stand. Globals are
-constants, frozen at compile time. Numba is imported at the first call of the first kernel; its options are the same for all:
+constants, frozen at compile time. Numba is imported at the first call of the first kernel; its options are fixed:
 ``nogil=True``, ``error_model="numpy"`` (1/0 is inf, which also lets loops vectorise), never ``parallel`` and never
 ``fastmath``, which leaks from one compiled function into another.
 

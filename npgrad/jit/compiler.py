@@ -44,6 +44,10 @@ ENV_ARGUMENTS = {  # by position; the names are for messages
 }
 
 lock = threading.RLock()  # held while numba is imported, or compiles
+_KERNEL_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+_CALLBACK_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
+_DEVICE_OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True}  # a loop with a call does not vectorise
+
 _devices: dict[types.FunctionType, Any] = {}
 
 
@@ -139,11 +143,13 @@ def _copy(function: types.FunctionType) -> types.FunctionType:
     return source.copy(function, f"{function.__qualname__}_{(_content(function) or 'uncached')[:16]}")
 
 
-def _device(function: types.FunctionType) -> Any:
-    """The dispatcher that stands for `function` in compiled code; the same one where it calls itself."""
+def _device(callee: Any) -> Any:
+    """The dispatcher that stands for a function or kernel in compiled code; the same one where it calls itself."""
+    function = source.plain(callee)
     if function not in _devices:
         twin = _copy(function)
-        _devices[function] = load_numba().njit(error_model="numpy")(twin)
+        options = _DEVICE_OPTIONS if callee is function else _KERNEL_OPTIONS
+        _devices[function] = load_numba().njit(**options)(twin)
         source.link(twin, function, _device)
     return _devices[function]
 
@@ -160,14 +166,14 @@ def _types(signature: str) -> Any:
 def compile_function(
     function: Callable[..., Any], signatures: tuple[str, ...], as_callback: bool = False
 ) -> Callable[..., Any]:
-    """Compile `function` for explicit signatures, or load it from the cache; as a C callback if it is to be an argument."""
+    """Compile `function` for explicit signatures, or load it from the cache; a C callback is for use as an argument."""
     numba = load_numba()
     if not isinstance(function, types.FunctionType):
         raise InvalidInput(f"{function!r} cannot be compiled, expected a plain Python function")
     twin = _copy(function)
     source.link(twin, function, _device)
     content = _content(function)
-    options = {"error_model": "numpy"} if as_callback else {"error_model": "numpy", "nogil": True}
+    options = _CALLBACK_OPTIONS if as_callback else _KERNEL_OPTIONS
     found = [_types(signature) for signature in signatures]
     if as_callback:
         compiled = numba.core.ccallback.CFunc(twin, numba.core.sigutils.normalize_signature(found[0]), {}, options)
@@ -175,7 +181,7 @@ def compile_function(
         compiled = numba.njit(**options)(twin)
     if content is not None:
         name = "".join(c if c.isalnum() else "_" for c in function.__name__)
-        compiled._cache = _DiskCache(name, f"{content} {options} {as_callback}")
+        compiled._cache = _DiskCache(name, f"{content} {as_callback} {options} {_DEVICE_OPTIONS}")
     if as_callback:
         compiled.compile()
     else:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["UncacheableError", "copy", "digest", "link"]
+__all__ = ["UncacheableError", "copy", "digest", "link", "plain"]
 
 _FOREIGN = sys.stdlib_module_names | {"numpy", "numba", "llvmlite"}
 
@@ -41,14 +41,19 @@ def is_foreign(module: str | None) -> bool:
     return (module or "").partition(".")[0] in _FOREIGN
 
 
+def plain(value: Any) -> Any:
+    """The plain function that a kernel, or a function compiled by numba, is made of; other values as they are."""
+    return getattr(value, "py_func", value)
+
+
 def is_callee(value: Any) -> bool:
-    """Whether `value` is a plain Python function that must be compiled along."""
-    return isinstance(value, types.FunctionType) and not is_foreign(value.__module__)
-
-
-def is_kernel(value: Any) -> bool:
-    """Whether `value` is one of our kernels, which compiled code calls as the plain function it is made of."""
-    return isinstance(getattr(value, "py_func", None), types.FunctionType) and not is_foreign(type(value).__module__)
+    """Whether `value` is a plain function or one of our kernels, and so must be compiled along."""
+    function = plain(value)
+    return (
+        isinstance(function, types.FunctionType)
+        and not is_foreign(function.__module__)
+        and (value is function or not is_foreign(type(value).__module__))
+    )
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -93,16 +98,13 @@ def copy(function: types.FunctionType, name: str) -> types.FunctionType:
     return twin
 
 
-def link(
-    twin: types.FunctionType, function: types.FunctionType, translate: Callable[[types.FunctionType], Any]
-) -> None:
-    """Give `twin` what `function` reads, with ``translate(callee)`` for every plain function it calls.
+def link(twin: types.FunctionType, function: types.FunctionType, translate: Callable[[Any], Any]) -> None:
+    """Give `twin` what `function` reads, with ``translate(callee)`` for every plain function and kernel it calls.
 
     The user's own module is not touched.
     """
 
     def swap(value: Any) -> Any:
-        value = value.py_func if is_kernel(value) else value
         if is_callee(value):
             return translate(value)
         if isinstance(value, types.ModuleType) and not is_foreign(value.__name__):
@@ -131,7 +133,7 @@ def digest(function: types.FunctionType) -> str:
     unfinished: set[types.FunctionType] = set()
 
     def describe(value: Any, reader: types.FunctionType) -> str:
-        value = getattr(value, "py_func", value)  # kernels and functions that the user compiled with numba
+        value = plain(value)
         if isinstance(value, types.FunctionType):
             return f"{value.__module__}.{value.__qualname__}" if is_foreign(value.__module__) else f"#{visit(value)}"
         if isinstance(value, types.ModuleType):

@@ -1,0 +1,111 @@
+"""Who computes which unit of work; never what, nor in which order results are joined.
+
+A unit is fixed by the settings. Results come back in the order of the units and are summed in that order, so that the
+same settings give the same bits on any number of threads or processes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from .errors import InvalidInput
+
+__all__ = ["map_ordered", "ordered_sum", "single_blas_thread", "thread_pool"]
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+Term = TypeVar("Term")
+
+
+def map_ordered(
+    function: Callable[[Unit], Result], units: Iterable[Unit], executor: Executor | None = None
+) -> list[Result]:
+    """[function(u) for u in units], by any `concurrent.futures.Executor`.
+
+    Parameters
+    ----------
+    function : callable
+        Of one unit; must depend on nothing else that changes.
+    units : iterable
+        The units of work.
+    executor : Executor, optional
+        None computes one after the other in this thread.
+
+    Returns
+    -------
+    list
+        Results in the order of `units`.
+
+    Raises
+    ------
+    Exception
+        The first one in the order of `units`, which need not be the first in time; units not yet begun are cancelled.
+
+    Examples
+    --------
+    >>> with thread_pool(2) as executor:
+    ...     map_ordered(abs, [-1, -2, 3], executor)
+    [1, 2, 3]
+    """
+    if executor is None:
+        return [function(unit) for unit in units]
+    futures = [executor.submit(function, unit) for unit in units]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@contextmanager
+def thread_pool(n_threads: int) -> Iterator[Executor | None]:
+    """An executor of `n_threads` threads, or None, which `map_ordered` takes as well, for one.
+
+    Raises
+    ------
+    InvalidInput
+        If `n_threads` is no integer above 0.
+    """
+    if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
+        raise InvalidInput(f"n_threads is {n_threads!r}, expected an integer of 1 or more")
+    if n_threads == 1:
+        yield None
+        return
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="npgrad") as executor:
+        yield executor
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Hold NumPy's matrix products to one thread: on more they round otherwise, and wait for one another.
+
+    The limit is one for the whole process: set it around the pool, not inside its threads.
+    """
+    threadpoolctl = importlib.import_module("threadpoolctl")
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def ordered_sum(parts: Sequence[Term]) -> Term:
+    """parts[0] + parts[1] + …, from left to right; the parts are left as they are.
+
+    Parameters
+    ----------
+    parts : sequence of arrays or numbers
+        At least one.
+
+    Examples
+    --------
+    >>> ordered_sum([0.1, 0.2, 0.3]) == (0.1 + 0.2) + 0.3
+    True
+    """
+    if not parts:
+        raise InvalidInput("parts is empty, expected at least one array or number to sum")
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part  # type: ignore[operator]
+    return total
