@@ -1,5 +1,6 @@
 """Slow, obvious twins of what the library computes fast; nothing here is shared with it."""
 
+import itertools
 import math
 
 import numpy as np
@@ -116,3 +117,56 @@ def autoregressive_log_prob(y, act, bins):
                         logits = [x + e for x, e in zip(logits, extra, strict=True)]
             log_p[t] += softmax_log_prob([logits], [a[i]])[0]
     return log_p
+
+
+def monomials(x, degree, interactions=True):
+    """Every Π_j x_j^e_j with Σ e ≤ degree, by going through all exponents."""
+    columns = []
+    for e in itertools.product(range(degree + 1), repeat=x.shape[1]):
+        if sum(e) <= degree and (interactions or np.count_nonzero(e) <= 1):
+            columns.append(np.prod(x ** np.array(e), axis=1))
+    return np.stack(columns, axis=1)
+
+
+def radial_basis(x, centres, widths, normalised):
+    """exp(−½ Σ_j ((x_j − c_j)/σ_j)²), number by number."""
+    phi = np.array([[np.exp(-0.5 * sum((np.array(row) - c) ** 2 / np.square(widths))) for c in centres] for row in x])
+    return phi / phi.sum(axis=1, keepdims=True) if normalised else phi
+
+
+def tile_coding(x, low, high, tiles, tilings):
+    """The tile of each grid by comparing x with every tile's borders."""
+    d = len(low)
+    phi = np.zeros((len(x), tilings, *(n + 1 for n in tiles)))
+    for t, row in enumerate(x):
+        for i in range(tilings):
+            cell = []
+            for j in range(d):
+                u = (min(max(row[j], low[j]), high[j]) - low[j]) / (high[j] - low[j]) * tiles[j]
+                shift = i * (2 * j + 1) / tilings % 1
+                holds = [k for k in range(tiles[j] + 1) if k <= min(u, np.nextafter(tiles[j], 0)) + shift < k + 1]
+                cell += holds
+            phi[(t, i, *cell)] = 1
+    return phi.reshape(len(x), -1)
+
+
+def elman(theta, obs, episodes, n_hidden, n_out):
+    """h_t = tanh([x_t, h_{t−1}] W + b), y_t = h_t U + c, one row at a time."""
+    size = (obs.shape[1] + n_hidden + 1) * n_hidden
+    y, h = np.zeros((len(obs), n_out)), np.zeros(n_hidden)
+    for t in range(len(obs)):
+        if t in episodes:
+            h = np.zeros(n_hidden)
+        h = np.tanh(linear(theta[:size], np.concatenate([obs[t], h])[None], n_hidden)[0])
+        y[t] = linear(theta[size:], h[None], n_out)[0]
+    return y
+
+
+def windows(obs, k, episodes):
+    """The last k rows of the episode so far, oldest first, zeros where there are none."""
+    out = np.zeros((len(obs), k * obs.shape[1]))
+    for t in range(len(obs)):
+        start = max(e for e in episodes if e <= t)
+        rows = [obs[i] if i >= start else np.zeros(obs.shape[1]) for i in range(t - k + 1, t + 1)]
+        out[t] = np.concatenate(rows)
+    return out

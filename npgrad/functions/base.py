@@ -6,7 +6,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -187,6 +187,11 @@ def checked_offsets(offsets: npt.ArrayLike | None, n_rows: int) -> IntArray:
     return edges
 
 
+def times(offsets: IntArray) -> IntArray:
+    """t of every row within its episode, (T,)."""
+    return np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+
+
 def segment_sums(rows: Array, offsets: IntArray, out: Array) -> None:
     """out_i = Σ of rows[offsets[i]:offsets[i+1]]; an empty segment sums to zero."""
     full = np.diff(offsets) > 0  # reduceat takes an empty segment for one row
@@ -200,22 +205,29 @@ def consecutive(lengths: Iterable[int]) -> tuple[slice, ...]:
     return tuple(slice(a, b) for a, b in pairwise(accumulate(lengths, initial=0)))
 
 
+def checked_count(name: str, value: object, least: int) -> int:
+    """`value` as a plain int of at least `least`; NumPy's integers are welcome."""
+    try:
+        count = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        count = least - 1
+    if count < least:
+        raise InvalidInput(f"{name} is {value!r}, expected an integer of at least {least}")
+    return count
+
+
 def set_counts(instance: object, **least: int) -> None:
     """Turn fields of a frozen dataclass into plain ints, after checking that each is at least the number given."""
     for name, smallest in least.items():
-        value = getattr(instance, name)
-        try:
-            count = operator.index(value)
-        except TypeError:
-            raise InvalidInput(f"{name} is {value!r}, expected an integer of at least {smallest}") from None
-        if count < smallest:
-            raise InvalidInput(f"{name} is {count}, expected an integer of at least {smallest}")
-        object.__setattr__(instance, name, count)
+        object.__setattr__(instance, name, checked_count(name, getattr(instance, name), smallest))
 
 
-def float_tuple(name: str, values: Any) -> tuple[float, ...]:
-    """`values` as a tuple of finite floats, so that descriptions stay hashable and go into JSON."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or not np.isfinite(array).all():
-        raise InvalidInput(f"{name} is {values!r}, expected a row of finite numbers")
-    return tuple(array.tolist())
+def finite_array(name: str, values: object, n_axes: int) -> FloatArray:
+    """`values` as finite float64 with `n_axes` axes, none of them empty."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != n_axes or not array.size or not np.isfinite(array).all():
+        raise InvalidInput(f"{name} is {values!r}, expected {('', 'a row', 'a table')[n_axes]} of finite numbers")
+    return array

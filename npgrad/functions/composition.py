@@ -19,7 +19,7 @@ from .base import (
     checked_memory,
     checked_obs,
     consecutive,
-    float_tuple,
+    finite_array,
     segment_sums,
     set_counts,
 )
@@ -65,10 +65,10 @@ class Constant(FeedForward):
 
     def __post_init__(self) -> None:
         set_counts(self, n_in=1, n_out=1)
-        start = float_tuple("start", np.atleast_1d(self.start))
+        start = finite_array("start", np.atleast_1d(self.start), 1)
         if len(start) not in (1, self.n_out):
             raise InvalidInput(f"start has {len(start)} numbers, expected one, or n_out = {self.n_out}")
-        object.__setattr__(self, "start", start if len(start) > 1 else start[0])
+        object.__setattr__(self, "start", tuple(start.tolist()) if len(start) > 1 else start.item())
 
     @property
     def n_params(self) -> int:
@@ -128,9 +128,8 @@ class Fixed(FeedForward):
 
     def __post_init__(self) -> None:
         set_counts(self, n_in=1)
-        object.__setattr__(self, "values", float_tuple("values", np.atleast_1d(self.values)))
-        if not self.values:
-            raise InvalidInput("values is empty, expected at least one number")
+        values = finite_array("values", np.atleast_1d(self.values), 1)
+        object.__setattr__(self, "values", tuple(values.tolist()))
 
     @property
     def n_out(self) -> int:
@@ -205,17 +204,17 @@ class Concatenated:
         """d, the same for every part."""
         return self.parts[0].n_in
 
-    @property
+    @cached_property
     def n_out(self) -> int:
         """K, the sum over the parts."""
         return sum(part.n_out for part in self.parts)
 
-    @property
+    @cached_property
     def n_params(self) -> int:
         """P, the sum over the parts."""
         return sum(part.n_params for part in self.parts)
 
-    @property
+    @cached_property
     def n_memory(self) -> int:
         """M, the sum over the parts."""
         return sum(part.n_memory for part in self.parts)

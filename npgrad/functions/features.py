@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement
+from math import comb
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InvalidInput
 from ..types import Array
-from .base import consecutive
+from ..validation import as_float_array, require_shape
+from .base import consecutive, set_counts
 
-__all__ = ["Features", "OneHot"]
+__all__ = ["Features", "OneHot", "Polynomial", "checked_columns", "require_few"]
+
+MOST = 1_000_000  # features of one map; more is a slip, as in an order-3 Fourier basis of 17 numbers
 
 
 class Features(Protocol):
-    """A map φ of observations: (T, n_in) → (T, n_out) in the dtype given. It has no parameters."""
+    """A map φ of observations: (T, n_in) → (T, n_out) in the float dtype given. It has no parameters."""
 
     @property
     def n_in(self) -> int:
@@ -25,7 +32,7 @@ class Features(Protocol):
     def n_out(self) -> int:
         """Columns of φ."""
 
-    def __call__(self, obs: Array) -> Array:
+    def __call__(self, obs: npt.ArrayLike) -> Array:
         """φ(obs), shape (T, n_out)."""
 
 
@@ -75,8 +82,9 @@ class OneHot:
         """The sum of the sizes."""
         return sum(self.sizes)
 
-    def __call__(self, obs: Array) -> Array:
+    def __call__(self, obs: npt.ArrayLike) -> Array:
         """φ(obs), shape (T, n_out)."""
+        obs = checked_columns(self, obs)
         phi = np.zeros((len(obs), self.n_out), obs.dtype)
         for column, (size, start, part) in enumerate(
             zip(self.sizes, self.starts, consecutive(self.sizes), strict=True)
@@ -88,3 +96,82 @@ class OneHot:
                 raise InvalidInput(f"obs[{bad[0]}, {column}] is {got}, expected an integer in {start} … {last}")
             phi[np.arange(len(obs)), part.start + j.astype(np.int64)] = 1
         return phi
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """All monomials up to a degree, the constant 1 among them.
+
+        φ_e(x) = Π_j x_j^{e_j},   Σ_j e_j ≤ degree
+
+    Parameters
+    ----------
+    n_in : int
+        d.
+    degree : int
+        The largest degree.
+    interactions : bool
+        Whether products of different columns belong; without them the features are 1, x_j, x_j², …
+
+    Raises
+    ------
+    InvalidInput
+        If a count is below 1, or there would be more than a million features.
+
+    Notes
+    -----
+    Ordered by degree, then by columns: 1, x_1, x_2, x_1², x_1x_2, x_2² for d = 2 and degree 2. As 1 is among them, the
+    linear function behind needs no bias. Sutton and Barto 2018, section 9.5.1.
+
+    Examples
+    --------
+    >>> Polynomial(2, degree=2)(np.array([[2.0, 3.0]]))
+    array([[1., 2., 3., 4., 6., 9.]])
+    >>> Polynomial(2, degree=2, interactions=False)(np.array([[2.0, 3.0]]))
+    array([[1., 2., 3., 4., 9.]])
+    """
+
+    n_in: int
+    degree: int
+    interactions: bool = True
+
+    def __post_init__(self) -> None:
+        set_counts(self, n_in=1, degree=1)
+        require_few(self.n_out, "lower the degree, or leave out interactions")
+
+    @property
+    def n_out(self) -> int:
+        """(d + degree choose degree), or 1 + d · degree without interactions."""
+        return comb(self.n_in + self.degree, self.degree) if self.interactions else 1 + self.n_in * self.degree
+
+    @cached_property
+    def _terms(self) -> list[tuple[int, int]]:
+        """Of each monomial but the first: which shorter one it extends, and by which column."""
+        place: dict[tuple[int, ...], int] = {(): 0}
+        for degree in range(1, self.degree + 1):
+            for term in combinations_with_replacement(range(self.n_in), degree):
+                if self.interactions or len(set(term)) == 1:
+                    place[term] = len(place)
+        return [(place[term[:-1]], term[-1]) for term in place if term]
+
+    def __call__(self, obs: npt.ArrayLike) -> Array:
+        """φ(obs), shape (T, n_out)."""
+        obs = checked_columns(self, obs)
+        phi = np.empty((len(obs), self.n_out), obs.dtype)
+        phi[:, 0] = 1
+        for i, (shorter, j) in enumerate(self._terms, start=1):
+            phi[:, i] = phi[:, shorter] * obs[:, j]  # φ_e = φ_{e − e_j} x_j
+        return phi
+
+
+def checked_columns(features: Features, obs: npt.ArrayLike) -> Array:
+    """`obs` as an array of floats, after a check of its shape (T, n_in)."""
+    x = as_float_array("obs", obs)
+    require_shape("obs", x, (None, features.n_in), "one row per step; try obs[None] for a single observation")
+    return x
+
+
+def require_few(n_features: int, remedy: str) -> None:
+    """Raise where a map would have so many features that it must be a slip."""
+    if n_features > MOST:
+        raise InvalidInput(f"this makes {n_features:,} features, expected at most {MOST:,}; {remedy}")

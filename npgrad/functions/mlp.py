@@ -120,7 +120,7 @@ class MLP(FeedForward):
         """Where each layer's parameters stand in θ."""
         return consecutive(layer.n_params for layer in self.layers)
 
-    @property
+    @cached_property
     def n_params(self) -> int:
         """P = Σ_l (n_l + 1) n_{l+1}."""
         return sum(layer.n_params for layer in self.layers)
