@@ -1,0 +1,55 @@
+"""`npgrad eval`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .app import debug_option
+from .options import Setting
+
+__all__ = ["evaluate"]
+
+
+@click.command("eval", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("path", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--episodes", type=Setting(int, above=0), default="100", help="How many.  [default: 100]")
+@click.option("--seed", type=Setting(int), default="0", help="Of the evaluation.  [default: 0]")
+@click.option("--stochastic", is_flag=True, help="Draw actions; otherwise the most likely one is taken.")
+@click.option("--env", metavar="ID", help="Another environment than the agent was trained in.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@debug_option
+def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | None, as_json: bool) -> None:
+    """Evaluate the agent in the run folder DIR, or in an agent file, in Gymnasium's original of its environment."""
+    from ..deploy import load_agent
+    from ..errors import RunFolderError
+    from ..training import evaluate_policy, summarise
+    from ..training.folder import AGENT
+
+    file = path / AGENT if path.is_dir() else path
+    if not file.exists():
+        raise RunFolderError(f"{path} has no {AGENT}: it is no run folder, or its run has saved nothing yet")
+    agent = load_agent(file)
+    env_id = env or str(agent.info.get("env_id", ""))
+    if not env_id:
+        raise click.UsageError(f"{file} does not say which environment it came from; name it with --env ID")
+    if ":" in env_id and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, return_episode_rewards=True)
+    summary = summarise(returns, lengths, deterministic=not stochastic, seed=seed)
+    click.echo(json.dumps(summary, allow_nan=False) if as_json else _line(summary, env_id))
+
+
+def _line(summary: dict[str, Any], env_id: str) -> str:
+    low, high = summary["ci95"]
+    how = "greedy" if summary["deterministic"] else "stochastic"
+    return (
+        f"{env_id}: return {summary['mean_return']:.1f} (95% interval {low:.1f} to {high:.1f}), "
+        f"median {summary['median_return']:.1f}, std {summary['std_return']:.1f}, "
+        f"length {summary['mean_length']:.1f}, {summary['episodes']} {how} episodes"
+    )

@@ -1,0 +1,61 @@
+"""Training: the loop, the run folder, checkpoints, evaluation, the learning curve.
+
+Names resolve at first use, so that `npgrad.training.settings` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
+    from .curve import learning_curve_svg
+    from .evaluation import EvaluationResult, evaluate_policy, summarise
+    from .folder import RunFolder
+    from .loop import Callback, LoopState, TrainingResult, train
+    from .metrics import Metrics
+    from .recipe import Recipe
+    from .settings import TrainSettings
+
+_WHERE = {
+    "Callback": "loop",
+    "Checkpoint": "checkpoint",
+    "Evaluation": "checkpoint",
+    "EvaluationResult": "evaluation",
+    "LoopState": "loop",
+    "Metrics": "metrics",
+    "Recipe": "recipe",
+    "RunFolder": "folder",
+    "TrainSettings": "settings",
+    "TrainingResult": "loop",
+    "evaluate_policy": "evaluation",
+    "learning_curve_svg": "curve",
+    "load_checkpoint": "checkpoint",
+    "save_checkpoint": "checkpoint",
+    "summarise": "evaluation",
+    "train": "loop",
+}
+
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "Evaluation",
+    "EvaluationResult",
+    "LoopState",
+    "Metrics",
+    "Recipe",
+    "RunFolder",
+    "TrainSettings",
+    "TrainingResult",
+    "evaluate_policy",
+    "learning_curve_svg",
+    "load_checkpoint",
+    "save_checkpoint",
+    "summarise",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
