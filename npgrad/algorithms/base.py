@@ -14,7 +14,7 @@ import numpy as np
 from .. import noise, spaces
 from ..deploy import Agent, load_agent
 from ..errors import InvalidInput, UnknownName
-from ..policies import ComposedPolicy, make_policy
+from ..policies import Policy, make_policy
 from ..rollouts import CompiledRollout, make_rollout
 from ..training import Callback, EvaluationResult, Recipe, train
 from ..types import Array, State
@@ -23,7 +23,7 @@ from ..validation import require_positive
 __all__ = ["Algorithm", "initial_theta"]
 
 
-def initial_theta(policy: ComposedPolicy, seed: int) -> Array:
+def initial_theta(policy: Policy, seed: int) -> Array:
     """θ_0 of a run: the policy's own initialisation under the run's seed."""
     return policy.init(np.random.default_rng(noise.derive_seed(seed, noise.INIT, 0)))
 
@@ -35,7 +35,7 @@ class Algorithm(ABC):
     ----------
     env : str or function
         A Gymnasium id, or a function that makes the environment.
-    policy : {"linear", "mlp"} or ComposedPolicy, optional
+    policy : {"linear", "mlp"} or Policy, optional
     seed : int, optional
         Key of all noise: same seed, same bits.
     engine : {"auto", "gymnasium", "compiled"}, optional
@@ -63,7 +63,7 @@ class Algorithm(ABC):
     def __init__(
         self,
         env: str | Callable[[], Any],
-        policy: str | ComposedPolicy = "linear",
+        policy: str | Policy = "linear",
         *,
         seed: int = 0,
         engine: str = "auto",

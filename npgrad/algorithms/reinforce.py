@@ -11,7 +11,7 @@ from ..baselines import BASELINES
 from ..deploy import Agent
 from ..estimators import Estimator, PolicyGradient
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..policies import ComposedPolicy
+from ..policies import Policy
 from ..policies.normaliser import Moments
 from ..rollouts import Rollout
 from ..training import Metrics
@@ -27,7 +27,7 @@ class Reinforce:
     """The recipe: collect N episodes, estimate, ascend."""
 
     rollout: Rollout
-    policy: ComposedPolicy
+    policy: Policy
     estimator: Estimator
     optimizer: Optimizer
     n_episodes: int
@@ -70,7 +70,7 @@ class Reinforce:
         ).with_groups(**groups)
         return new_state, Metrics(values, batch.returns(), batch.lengths)
 
-    def policy_at(self, state: State) -> ComposedPolicy:
+    def policy_at(self, state: State) -> Policy:
         """The policy behind the normaliser of this iteration."""
         if not self.normalize_observations:
             return self.policy
@@ -88,7 +88,7 @@ class REINFORCE(Algorithm):
     ----------
     env : str or function
         A Gymnasium id, or a function that makes the environment.
-    policy : {"linear", "mlp"} or ComposedPolicy, optional
+    policy : {"linear", "mlp"} or Policy, optional
     seed : int, optional
         Key of all noise: same seed, same bits.
     engine : {"auto", "gymnasium", "compiled"}, optional

@@ -82,7 +82,8 @@ class Clip:
     def __call__(self, act: Array) -> Array:
         """min(max(u, low), high)."""
         low, high = np.asarray(self.low, act.dtype), np.asarray(self.high, act.dtype)
-        return np.minimum(np.maximum(act, low), high)
+        mapped: Array = np.minimum(np.maximum(act, low), high)
+        return mapped
 
     def log_derivative(self, act: Array) -> Array:
         """0: the clipped action has no density of its own at the bounds, so that of u stands."""
@@ -110,7 +111,8 @@ class Rescale:
     def __call__(self, act: Array) -> Array:
         """low + (u + 1)/2 · (high − low)."""
         low, high = np.asarray(self.low, act.dtype), np.asarray(self.high, act.dtype)
-        return np.minimum(np.maximum(low + (act + 1) / 2 * (high - low), low), high)
+        mapped: Array = np.minimum(np.maximum(low + (act + 1) / 2 * (high - low), low), high)
+        return mapped
 
     def log_derivative(self, act: Array) -> Array:
         """Σ_j log((high_j − low_j)/2), the density inside the bounds."""
@@ -137,12 +139,15 @@ class Tanh:
     def __call__(self, act: Array) -> Array:
         """low + (tanh u + 1)/2 · (high − low)."""
         low, high = np.asarray(self.low, act.dtype), np.asarray(self.high, act.dtype)
-        return low + (np.tanh(act) + 1) / 2 * (high - low)
+        mapped: Array = low + (np.tanh(act) + 1) / 2 * (high - low)
+        return mapped
 
     def log_derivative(self, act: Array) -> Array:
-        """Σ_j log(1 − tanh² u_j) + log((high_j − low_j)/2), where log(1 − tanh² u) = 2 (log 2 − u − log(1 + e^{−2u}))."""
+        """Σ_j log(1 − tanh² u_j) + log((high_j − low_j)/2); log(1 − tanh² u) = 2 (log 2 − u − log(1 + e^{−2u}))."""
         log_slope = 2 * (np.log(2.0) - act - np.logaddexp(0.0, -2 * act))
-        return np.sum(log_slope + np.log((np.asarray(self.high) - np.asarray(self.low)) / 2), axis=-1)
+        log_scale = np.log((np.asarray(self.high) - np.asarray(self.low)) / 2)
+        total: Array = np.sum(log_slope + log_scale, axis=-1)
+        return total
 
 
 def _require_bounds(low: Bounds, high: Bounds, *, finite: bool) -> None:

@@ -42,9 +42,17 @@ class PolicyLinearisation(Protocol):
 class Policy(Protocol):
     """A map from observations to distributions over actions, parametrised by a flat θ."""
 
-    observation_space: Space
-    action_space: Space
-    action_map: ActionMap
+    @property
+    def observation_space(self) -> Space:
+        """What the environment gives."""
+
+    @property
+    def action_space(self) -> Space:
+        """What the environment takes."""
+
+    @property
+    def action_map(self) -> ActionMap:
+        """From latent actions to the environment's."""
 
     @property
     def n_obs(self) -> int:
@@ -64,6 +72,9 @@ class Policy(Protocol):
 
     def init(self, rng: np.random.Generator) -> Array:
         """A θ to start from."""
+
+    def with_normaliser(self, normaliser: Normaliser | None) -> Policy:
+        """The same policy behind another affine layer."""
 
     def at(self, theta: Array, obs: Array, act: Array, offsets: IntArray | None = None) -> PolicyLinearisation:
         """The linearisation of θ ↦ log π_θ(a_t|o_t)."""
@@ -88,7 +99,8 @@ class ComposedLinearisation:
 
     def jvp(self, v: Array) -> Array:
         """f_tᵀ v = ∂log p_t/∂y_t · (Jv)_t, shape (T,)."""
-        return np.einsum("tk,tk->t", self._score, self.lin.jvp(v))
+        products: Array = np.einsum("tk,tk->t", self._score, self.lin.jvp(v))
+        return products
 
     def vjp_rows(self, psi: Array) -> Array:
         """Ψ_t f_t, shape (T, P)."""
@@ -100,7 +112,8 @@ class ComposedLinearisation:
 
     def entropy(self) -> Array:
         """H_t of the latent action, shape (T,) (S8)."""
-        return require_method(self.distribution, "entropy")(self.y)
+        h: Array = require_method(self.distribution, "entropy")(self.y)
+        return h
 
     def entropy_vjp(self, w: Array) -> Array:
         """Σ_t w_t ∇_θ H_t, shape (P,)."""
@@ -108,7 +121,8 @@ class ComposedLinearisation:
 
     def kl_to(self, other: ComposedLinearisation) -> Array:
         """KL(π_self ‖ π_other) at each row, shape (T,) (S9)."""
-        return require_method(self.distribution, "kl")(self.y, other.y)
+        kl: Array = require_method(self.distribution, "kl")(self.y, other.y)
+        return kl
 
     def kl_vjp(self, other: ComposedLinearisation, w: Array) -> Array:
         """Σ_t w_t ∇_θ KL(π_θ ‖ π_other)_t with θ that of self, shape (P,)."""

@@ -33,8 +33,8 @@ def make_policy(
 ) -> ComposedPolicy:
     """A policy that fits an environment's spaces.
 
-    Discrete actions get a softmax of f_θ(o); Box actions a Gaussian with mean f_θ(o) and log σ shared by all observations,
-    clipped to the bounds on its way to the environment.
+    Discrete actions get a softmax of f_θ(o); Box actions a Gaussian with mean f_θ(o) and log σ shared by all
+    observations, clipped to the bounds on its way to the environment.
 
     Parameters
     ----------
@@ -81,9 +81,7 @@ def make_policy(
         return ComposedPolicy(f(n), Categorical(n), observation_space, action_space, offset)
     if isinstance(action_space, spaces.Box):
         if len(action_space.shape) != 1 or np.dtype(action_space.dtype).kind != "f":
-            raise UnsupportedSpace(
-                f"actions {action_space}: expected a flat Box of floats; wrap the environment so that actions have one axis"
-            )
+            raise UnsupportedSpace(f"actions {action_space}: expected a flat Box of floats; wrap the environment so")
         k = action_space.shape[0]
         log_std = Constant(d, k, log_std_init) if learn_std else Fixed(d, (log_std_init,) * k)
         low, high = (tuple(np.broadcast_to(b, k).astype(float).tolist()) for b in (action_space.low, action_space.high))

@@ -19,7 +19,8 @@ __all__ = ["Live", "Record", "Rollout", "Segments", "blocks_of"]
 class Rollout(Protocol):
     """A source of trajectories of one environment.
 
-    Episode e is a function of (environment, seed, e, θ) alone: neither the number of threads nor what ran before matters.
+    Episode e is a function of (environment, seed, e, θ) alone: neither the number of threads nor what ran before
+    matters.
     """
 
     env_id: str

@@ -1,8 +1,9 @@
-"""Rollouts in compiled environments: fused for linear softmax policies, alternating with NumPy's forward for all others."""
+"""Rollouts in compiled environments: fused for linear softmax policies, NumPy's forward between steps for others."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from typing import TypeGuard
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class CompiledRollout:
         """Nothing is held."""
 
 
-def is_fused(policy: Policy) -> bool:
+def is_fused(policy: Policy) -> TypeGuard[ComposedPolicy]:
     """Whether the fused kernel covers the policy: a softmax of a linear function of the raw observation."""
     return (
         isinstance(policy, ComposedPolicy)

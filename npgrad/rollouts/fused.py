@@ -48,8 +48,8 @@ def draw_softmax(y: FloatArray, i: int, u: float, greedy: bool) -> tuple[int, fl
 
 @jit.kernel(
     "void(ENV_RESET, ENV_STEP, float64[::1], const(float64[:,::1]), const(float64[::1]), int64[::1], int64[::1],"
-    " int64[::1], int64[::1], int64[:,::1], float64[:,::1], float64[:,::1], int64[:,::1], float64[:,:,::1], int64[:,::1],"
-    " float64[:,::1], float64[:,::1], int64[::1], int64[::1], float64[:,::1])"
+    " int64[::1], int64[::1], int64[:,::1], float64[:,::1], float64[:,::1], int64[:,::1], float64[:,:,::1],"
+    " int64[:,::1], float64[:,::1], float64[:,::1], int64[::1], int64[::1], float64[:,::1])"
 )
 def roll_linear_softmax(
     reset: Any,
@@ -159,7 +159,7 @@ def roll_fused(
     """As `loop.roll` with n_steps=None, by the fused kernel; slots begin idle."""
     env, b, d = block.env, block.n_slots, block.obs.shape[0]
     n_episodes = live.end - live.next_episode
-    settings = np.array([seed, live.end, block.limit, deterministic], dtype=np.int64)
+    settings = np.array([np.uint64(seed).astype(np.int64), live.end, block.limit, deterministic], dtype=np.int64)
     counters = np.array([live.next_episode, 0, 0], dtype=np.int64)
     slots = np.stack([live.episode, live.t, live.episode])
     function = policy.function
@@ -185,5 +185,5 @@ def roll_fused(
         )  # fmt: skip
         chunks.append(tuple(array[: counters[STEPS]] for array in out))
     segments = Segments(list(episode), [0] * n_episodes, list(end == TERMINATED), list(end == TRUNCATED), list(final))
-    columns = (np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*chunks, strict=True))
-    return Record(*columns, segments=segments)
+    segment, obs, act, rew, logp = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    return Record(segment, obs, act, rew, logp, segments)

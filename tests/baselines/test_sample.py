@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npgrad.errors import InvalidInput
 from npgrad.baselines import BASELINES, batch_mean, leave_one_out, no_baseline
+from npgrad.errors import InvalidInput
 from npgrad.types import Batch
 
 

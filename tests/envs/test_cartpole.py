@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from npgrad import jit, spaces
-from npgrad.envs import compiled_twin, cartpole, register
+from npgrad.envs import cartpole, compiled_twin, register
 from npgrad.errors import InvalidInput
 
 ENV = compiled_twin("CartPole-v1")

@@ -18,7 +18,9 @@ POLICIES = {
     "mlp softmax": make_policy((OBS, Discrete(3, start=5)), "mlp", hidden=(5,)),
     "linear gaussian": make_policy((OBS, BOX2), "linear"),
     "mlp gaussian": make_policy((OBS, BOX2), "mlp", hidden=(4, 3)),
-    "state-dependent σ": ComposedPolicy(Concatenated((Linear(3, 2), MLP(3, 2, hidden=(4,)))), DiagonalGaussian(2), OBS, BOX2),
+    "state-dependent σ": ComposedPolicy(
+        Concatenated((Linear(3, 2), MLP(3, 2, hidden=(4,)))), DiagonalGaussian(2), OBS, BOX2
+    ),
     "normalised": make_policy((OBS, BOX2), "linear").with_normaliser(Normaliser(np.full(3, 0.5), np.full(3, 2.0))),
     "masked": ComposedPolicy(Linear(3, 4), Categorical(4), OBS, Discrete(4), n_masked=4),
 }
@@ -91,13 +93,15 @@ class TestEvery:
             np.testing.assert_allclose(closed, numeric, rtol=1e-11, atol=1e-11 * max(1, np.abs(numeric).max()))
         # F v is the derivative along v of ∇ KL(π_θ₀ ‖ π_θ) at θ = θ₀
         hessian_v = policy.at(theta + 1j * h * v, obs, act).kl_from_vjp(lin, w).imag / h
-        np.testing.assert_allclose(lin.fisher_vp(v, w), hessian_v, rtol=1e-10, atol=1e-10 * max(1, np.abs(hessian_v).max()))
+        np.testing.assert_allclose(
+            lin.fisher_vp(v, w), hessian_v, rtol=1e-10, atol=1e-10 * max(1, np.abs(hessian_v).max())
+        )
 
     @given(seed=seeds)
     def test_without_noise_the_mode_is_taken(self, name, seed):
         policy = POLICIES[name]
-        theta, obs, act, _, _, rng = case(policy, seed, [5])
-        mode, logp, _ = policy.act(theta, obs)
+        theta, obs, act, _, _, _ = case(policy, seed, [5])
+        _, logp, _ = policy.act(theta, obs)
         assert (logp >= policy.at(theta, obs, act).log_prob - 1e-12).all()
 
 
@@ -115,7 +119,11 @@ def test_masked_actions_are_never_taken_and_have_no_gradient():
 
 def test_log_prob_of_a_squashed_action_integrates_to_one():
     policy = ComposedPolicy(
-        Concatenated((Linear(1, 1), Constant(1, 1))), DiagonalGaussian(1), Box(-1, 1, (1,)), Box(2, 5, (1,)), Tanh((2.0,), (5.0,))
+        Concatenated((Linear(1, 1), Constant(1, 1))),
+        DiagonalGaussian(1),
+        Box(-1, 1, (1,)),
+        Box(2, 5, (1,)),
+        Tanh((2.0,), (5.0,)),
     )
     u = np.linspace(-9, 9, 20_001)
     theta = np.array([0.3, -0.2, -0.4])
