@@ -19,7 +19,7 @@ from .logspace import log_softmax, times
 __all__ = ["Autoregressive", "bin_centres"]
 
 MOST_PREFIXES = 4096
-Local = Callable[[Categorical, IntArray, Array], tuple[Array, Array]]
+Local = Callable[[Categorical, Array, Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -114,40 +114,25 @@ class Autoregressive:
 
     def entropy(self, y: Array) -> Array:
         """H = Σ_i E_{a_{<i}} H(π(· | a_{<i})), the chain rule, shape (T,). S8."""
-        return self._over_prefixes("entropy", y, lambda pi, _, x: (pi.entropy(x), pi.entropy_grad(x)))[0]
+        return self._over_prefixes("entropy", y, y, lambda pi, x, _: (pi.entropy(x), pi.entropy_grad(x)))[0]
 
     def entropy_grad(self, y: Array) -> Array:
         """∂H/∂y, shape (T, n_y). S8."""
-        return self._over_prefixes("entropy_grad", y, lambda pi, _, x: (pi.entropy(x), pi.entropy_grad(x)))[1]
+        return self._over_prefixes("entropy_grad", y, y, lambda pi, x, _: (pi.entropy(x), pi.entropy_grad(x)))[1]
 
     def kl(self, y: Array, y_other: Array) -> Array:
         """KL(p ‖ q) = Σ_i E_{a_{<i} ~ p} KL(p(· | a_{<i}) ‖ q(· | a_{<i})), the chain rule, shape (T,). S9."""
-
-        def local(pi: Categorical, columns: IntArray, x: Array) -> tuple[Array, Array]:
-            x_other = _sum_of_rows(y_other, columns)
-            return pi.kl(x, x_other), pi.kl_grad(x, x_other)[0]
-
-        return self._over_prefixes("kl", y, local)[0]
+        return self._over_prefixes("kl", y, y_other, _kl)[0]
 
     def kl_grad(self, y: Array, y_other: Array) -> tuple[Array, Array]:
         """∂KL/∂y, and ∂KL/∂y_other = Σ_i E_{a_{<i} ~ p} (q − p), shapes (T, n_y). S9."""
-
-        def local(pi: Categorical, columns: IntArray, x: Array) -> tuple[Array, Array]:
-            x_other = _sum_of_rows(y_other, columns)
-            return pi.kl(x, x_other), pi.kl_grad(x, x_other)[0]
-
-        def local_other(pi: Categorical, columns: IntArray, x: Array) -> tuple[Array, Array]:
-            return np.zeros(len(x), x.dtype), pi.kl_grad(x, _sum_of_rows(y_other, columns))[1]
-
-        return self._over_prefixes("kl_grad", y, local)[1], self._over_prefixes("kl_grad", y, local_other)[1]
+        in_y = self._over_prefixes("kl_grad", y, y_other, _kl)
+        in_other = self._over_prefixes("kl_grad", y, y_other, lambda pi, x, q: _gradient_alone(pi.kl_grad(x, q)[1]))
+        return in_y[1], in_other[1]
 
     def fisher(self, y: Array, v: Array) -> Array:
         """M v = Σ_i E_{a_{<i}} M_i v_i, v_i the sum of the rows of v that a_{<i} selects, shape (T, n_y). S10."""
-
-        def local(pi: Categorical, columns: IntArray, x: Array) -> tuple[Array, Array]:
-            return np.zeros(len(x), x.dtype), pi.fisher(x, _sum_of_rows(v, columns))
-
-        return self._over_prefixes("fisher", y, local)[1]
+        return self._over_prefixes("fisher", y, v, lambda pi, x, dx: _gradient_alone(pi.fisher(x, dx)))[1]
 
     def check_actions(self, act: Array) -> None:
         """Raise `InvalidInput` unless `act` is (T, k) integers, column i in 0 … bins_i − 1."""
@@ -175,32 +160,40 @@ class Autoregressive:
             act[:, i] = choose(i, self._logits(y, act, i))
         return act
 
-    def _over_prefixes(self, name: str, y: Array, local: Local) -> tuple[Array, Array]:
+    def _over_prefixes(self, name: str, y: Array, other: Array, local: Local) -> tuple[Array, Array]:
         """Σ_i E_{a_{<i}} local_i, (T,), and its gradient in y, (T, n_y).
 
-        `local` gives, for the logits after one prefix, a value and its gradient in them. With W the sum of what is
-        still ahead of a prefix, W = local + Σ_a p_a W_a, the logits' own gradient is ∂local + p∘(W_a − Σ_b p_b W_b).
+        `local` gives, for the logits that y and `other` have after one prefix, a value and its gradient. What is ahead
+        of a prefix is W = local + Σ_a p_a W_a, and its gradient in these logits ∂local + p∘(W_a − Σ_b p_b W_b).
         """
         if name in self.absent:
             raise missing(self, name)
-        grad = np.zeros_like(y)
+        grad = np.zeros(y.shape, np.result_type(y, other))
 
         def visit(prefix: tuple[int, ...], reached: Array) -> Array:
             i = len(prefix)
             columns = self._columns(np.array(prefix, np.int64), i)
             logits = _sum_of_rows(y, columns)
-            value, row = local(Categorical(self.bins[i]), columns, logits)
+            value, row = local(Categorical(self.bins[i]), logits, _sum_of_rows(other, columns))
             if i + 1 < len(self.bins):
                 p = np.exp(log_softmax(logits))
-                ahead = [visit((*prefix, a), reached * p[:, a]) for a in range(self.bins[i])]
-                p_ahead = times(p, np.stack(ahead, axis=1))
+                ahead = np.stack([visit((*prefix, a), reached * p[:, a]) for a in range(self.bins[i])], axis=1)
+                p_ahead = times(p, ahead)
                 mean = p_ahead.sum(axis=1)
-                value = value + mean
-                row = row + p_ahead - p * mean[:, None]
-            grad[:, columns] += (reached[:, None] * row)[:, None, :]
+                value, row = value + mean, row + p_ahead - p * mean[:, None]
+            grad[:, columns] += times(reached[:, None], row)[:, None, :]
             return value
 
         return visit((), np.ones(len(y), y.dtype)), grad
+
+
+def _kl(pi: Categorical, x: Array, x_other: Array) -> tuple[Array, Array]:
+    return pi.kl(x, x_other), pi.kl_grad(x, x_other)[0]
+
+
+def _gradient_alone(row: Array) -> tuple[Array, Array]:
+    """A local term whose value is not asked for, and whose gradient does not pass through the prefixes."""
+    return np.zeros(len(row), row.dtype), row
 
 
 def _sum_of_rows(y: Array, columns: IntArray) -> Array:

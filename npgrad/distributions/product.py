@@ -91,13 +91,13 @@ class Product:
         columns, first = [], 0
         for part, i in self._with_y():
             last = first + len(part.draws)
-            columns.append(part.draw(y[:, i], noise[:, first:last]).reshape(len(y), -1))
+            columns.append(_as_columns(part, part.draw(y[:, i], noise[:, first:last])))
             first = last
         return np.concatenate(columns, axis=1)
 
     def mode(self, y: Array) -> Array:
         """The modes of the parts side by side, shape (T, k)."""
-        return np.concatenate([part.mode(y[:, i]).reshape(len(y), -1) for part, i in self._with_y()], axis=1)
+        return np.concatenate([_as_columns(part, part.mode(y[:, i])) for part, i in self._with_y()], axis=1)
 
     def entropy(self, y: Array) -> Array:
         """H = Σ_i H_i, shape (T,). S8."""
@@ -162,6 +162,10 @@ class Product:
 
 def _sum(terms: Iterable[Array]) -> Array:
     return functools.reduce(operator.add, terms)
+
+
+def _as_columns(part: Distribution, act: Array) -> Array:
+    return act.reshape(len(act), _columns(part))
 
 
 def _columns(part: Distribution) -> int:
