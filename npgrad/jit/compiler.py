@@ -48,7 +48,7 @@ _KERNEL_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _CALLBACK_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
 _DEVICE_OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True}  # a loop with a call does not vectorise
 
-_devices: dict[types.FunctionType, Any] = {}
+_devices: dict[tuple[types.FunctionType, str | None], Any] = {}
 
 
 @functools.cache
@@ -146,12 +146,13 @@ def _copy(function: types.FunctionType) -> types.FunctionType:
 def _device(callee: Any) -> Any:
     """The dispatcher that stands for a function or kernel in compiled code; the same one where it calls itself."""
     function = source.plain(callee)
-    if function not in _devices:
+    key = (function, _content(function))  # a constant it reads may be another one by now
+    if key not in _devices:
         twin = _copy(function)
         options = _DEVICE_OPTIONS if callee is function else _KERNEL_OPTIONS
-        _devices[function] = load_numba().njit(**options)(twin)
+        _devices[key] = load_numba().njit(**options)(twin)
         source.link(twin, function, _device)
-    return _devices[function]
+    return _devices[key]
 
 
 def _types(signature: str) -> Any:

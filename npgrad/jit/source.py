@@ -9,6 +9,7 @@ and the constants of all of it.
 from __future__ import annotations
 
 import dis
+import functools
 import hashlib
 import pickle
 import sys
@@ -64,15 +65,19 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(const)
 
 
+@functools.cache
+def _loaded(code: types.CodeType) -> tuple[str, ...]:
+    """The global names that a code object loads."""
+    loads = ("LOAD_GLOBAL", "LOAD_NAME")
+    instructions = (step for inner in _codes(code) for step in dis.get_instructions(inner))
+    return tuple(sorted({str(step.argval) for step in instructions if step.opname in loads}))
+
+
 def reads(function: types.FunctionType) -> Reads:
     """The globals and closure variables that `function` names; builtins and names not yet defined are left out."""
-    loaded = {
-        str(instruction.argval)
-        for code in _codes(function.__code__)
-        for instruction in dis.get_instructions(code)
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    names = {
+        name: function.__globals__[name] for name in _loaded(function.__code__) if name in function.__globals__
     }
-    names = {name: function.__globals__[name] for name in sorted(loaded) if name in function.__globals__}
     cells = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:

@@ -52,7 +52,7 @@ def fill(kinds: Any, seed: Any, stream: Any, episodes: Any, steps: Any, out: Any
     episodes, steps : (B,) int64
         Place of each column.
     out : (R, B) float64
-        Filled.
+        Filled; further columns, if there are any, are left alone.
     """
     k0, k1 = key_words(seed)
     for r in range(kinds.shape[0]):
@@ -61,19 +61,11 @@ def fill(kinds: Any, seed: Any, stream: Any, episodes: Any, steps: Any, out: Any
             continue  # filled with its partner: two numbers a block
         s = _partner(kinds, r)
         first = out[r]
-        second = out[s]
-        if kinds[r] == UNIFORM and s == r:
-            for b in range(episodes.shape[0]):
-                c0, c1, c2, c3 = counter(stream, UNIFORM, j // 2, episodes[b], steps[b])
-                first[b] = uniforms(c0, c1, c2, c3, k0, k1)[0]
-        elif kinds[r] == UNIFORM:
+        second = out[s] if s > r else np.empty(episodes.shape[0])  # the half that nobody asked for
+        if kinds[r] == UNIFORM:
             for b in range(episodes.shape[0]):
                 c0, c1, c2, c3 = counter(stream, UNIFORM, j // 2, episodes[b], steps[b])
                 first[b], second[b] = uniforms(c0, c1, c2, c3, k0, k1)
-        elif s == r:
-            for b in range(episodes.shape[0]):
-                c0, c1, c2, c3 = counter(stream, NORMAL, j // 2, episodes[b], steps[b])
-                first[b] = normals(c0, c1, c2, c3, k0, k1)[0]
         else:
             for b in range(episodes.shape[0]):
                 c0, c1, c2, c3 = counter(stream, NORMAL, j // 2, episodes[b], steps[b])
