@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from npgrad import spaces
 from npgrad.errors import InvalidInput, UnsupportedSpace
 
-checked = settings(max_examples=60, deadline=None)
+checked = settings(max_examples=40)
 shapes = st.lists(st.integers(1, 3), max_size=3).map(tuple)
 
 
@@ -193,6 +193,10 @@ def test_wrong_batches():
         lambda: spaces.Box([0.0, 0.0], 1.0, shape=(3,)),
         lambda: spaces.Discrete(0),
         lambda: spaces.Discrete(2, dtype="float32"),
+        lambda: spaces.Discrete(2, start=255, dtype="uint8"),
+        lambda: spaces.Discrete(2, start=2**200),
+        lambda: spaces.MultiDiscrete((2, 3), start=(0, 126), dtype="int8"),
+        lambda: spaces.MultiDiscrete((2, 3), start=0.5),
         lambda: spaces.MultiDiscrete((2, 0)),
         lambda: spaces.MultiDiscrete((2.5, 1)),
         lambda: spaces.MultiDiscrete(2, shape=(10**12,)),
@@ -250,3 +254,41 @@ def test_large_integers_keep_their_digits():
 def test_gymnasium_stays_out():
     code = "import sys, npgrad.spaces as s; s.flatten(s.Discrete(2), 1); sys.exit('gymnasium' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_entries_have_names():
+    space = spaces.Dict(
+        {"a": spaces.Tuple((spaces.Discrete(2), spaces.Box(0.0, 1.0, (1, 2)))), "b": spaces.Discrete(3)}
+    )
+    named = [spaces.entry(space, i) for i in range(spaces.flat_dim(space))]
+    assert named == ["obs['a'][0]"] * 2 + ["obs['a'][1][0, 0]", "obs['a'][1][0, 1]"] + ["obs['b']"] * 3
+
+
+@checked
+@given(gym_spaces)
+def test_batches_are_told_from_single_observations(theirs):
+    ours = spaces.from_gymnasium(theirs)
+    assert not spaces.is_batch(ours, theirs.sample())
+    assert spaces.is_batch(ours, batch_space(theirs, 2).sample())
+
+
+@pytest.mark.parametrize(
+    ("space", "rows"),
+    [
+        (gym.Discrete(3, start=5), np.array([5, 7])),
+        (gym.Box(-1.0, 1.0, (2, 1)), np.array([[0.5, 1.0], [0.0, -1.0]])),
+        (gym.Box(-1.0, 1.0, ()), np.array([[0.5], [1.0]])),
+        (gym.MultiDiscrete([2, 3]), np.array([[1, 2], [0, 0]])),
+        (gym.MultiBinary((1, 2)), np.array([[1, 0], [0, 0]])),
+    ],
+)
+def test_actions_have_the_environments_form(space, rows):
+    actions = spaces.as_actions(spaces.from_gymnasium(space), rows)
+    assert actions.dtype == space.dtype
+    assert all(actions[i, ...] in space for i in range(2))
+    np.testing.assert_array_equal(actions.ravel(), rows.ravel())
+
+
+def test_no_policy_acts_in_a_composite_space():
+    with pytest.raises(UnsupportedSpace, match="Tuple"):
+        spaces.as_actions(spaces.Tuple((spaces.Discrete(2),)), np.zeros((1, 1)))

@@ -66,6 +66,10 @@ class Agent:
         if self.theta.dtype.kind != "f":
             raise InvalidInput(f"theta has dtype {self.theta.dtype}, expected float64 or float32")
         require_finite("theta", self.theta)
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**64:
+            raise InvalidInput(f"seed is {self.seed!r}, expected an integer from 0 to 2**64 - 1")
+        if not isinstance(self.info, Mapping):
+            raise InvalidInput(f"info is a {type(self.info).__name__}, expected a dict of plain data")
         width = flat_dim(self.policy.observation_space)
         if width != self.policy.n_obs:
             raise InvalidInput(f"the policy takes {self.policy.n_obs} numbers, but its observation space has {width}")
@@ -96,7 +100,7 @@ class Agent:
             If the observation has a NaN or an infinity; the message says where.
         """
         self._require_no_memory()
-        action, _ = self._step(self._flat(obs, 0)[None], None if noise is None else np.asarray(noise)[None])
+        action, _ = self.step(self._flat(obs, 0)[None], None if noise is None else np.asarray(noise)[None])
         return self._single(action)
 
     def act_batch(self, obs: Any, noise: npt.ArrayLike | None = None) -> Array:
@@ -120,7 +124,7 @@ class Agent:
             As `act`.
         """
         self._require_no_memory()
-        action, _ = self._step(self._flat(obs, 1), None if noise is None else np.asarray(noise))
+        action, _ = self.step(self._flat(obs, 1), None if noise is None else np.asarray(noise))
         return action
 
     def predict(
@@ -164,8 +168,32 @@ class Agent:
             starts = np.atleast_1d(np.asarray(episode_start, dtype=bool))
             require_shape("episode_start", starts, (len(flat),))
             memory[starts] = 0
-        action, memory = self._step(flat, None if deterministic else self._draw(len(flat)), memory)
+        action, memory = self.step(flat, None if deterministic else self._draw(len(flat)), memory)
         return action if batched else self._single(action), memory if policy.n_memory else None
+
+    def step(self, flat: Array, noise: Array | None, memory: Array | None = None) -> tuple[Array, Array]:
+        """One step on observations that are flat and finite.
+
+        Parameters
+        ----------
+        flat : array, shape (B, d)
+        noise : array, shape (B, len(policy.draws)), or None
+            None takes the modes.
+        memory : array, shape (B, M), optional
+            Zeros if not given.
+
+        Returns
+        -------
+        action : array, shape (B, …)
+            As a vector environment takes them.
+        memory : array, shape (B, M)
+            That after the step.
+        """
+        policy = self.policy
+        if noise is not None:
+            require_shape("noise", noise, (len(flat), len(policy.draws)), f"kinds are {policy.draws}")
+        latent, _, memory = policy.act(self.theta, flat, noise, memory)
+        return as_actions(policy.action_space, policy.action_map(latent)), memory
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to a file; see `save_agent`."""
@@ -190,16 +218,8 @@ class Agent:
             raise NonFinite(f"{where} is {flat[(*row, i)]}, expected a finite number; mend the sensor or environment")
         return flat
 
-    def _step(self, flat: Array, noise: Array | None, memory: Array | None = None) -> tuple[Array, Array]:
-        """The environment's actions, (B, …), and the memory after the step."""
-        policy = self.policy
-        if noise is not None:
-            require_shape("noise", noise, (len(flat), len(policy.draws)), f"kinds are {policy.draws}")
-        latent, _, memory = policy.act(self.theta, flat, noise, memory)
-        return as_actions(policy.action_space, policy.action_map(latent)), memory
-
     def _single(self, actions: Array) -> Any:
-        return int(actions[0]) if isinstance(self.policy.action_space, Discrete) else actions[0]
+        return int(actions[0]) if isinstance(self.policy.action_space, Discrete) else actions[0, ...]
 
     def _require_no_memory(self) -> None:
         if self.policy.n_memory:
@@ -209,6 +229,7 @@ class Agent:
         return Agent, (self.policy, self.theta, self.info, self.seed)
 
     def _draw(self, rows: int) -> Array:
-        """Fresh noise for each row; the number of the call is the step."""
-        step = np.full(rows, next(self._calls))
-        return philox.draw(self.policy.draws, self.seed, philox.ACTION, np.arange(rows), step)
+        """Fresh noise for each row, (B, len(draws)); the number of the call is the step."""
+        slots = np.arange(rows) if rows > 1 else 0  # for one row Python integers are faster
+        numbers = philox.draw(self.policy.draws, self.seed, philox.ACTION, slots, next(self._calls))
+        return numbers.reshape((rows, len(self.policy.draws)))

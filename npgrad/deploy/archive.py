@@ -59,19 +59,19 @@ def read_archive(path: Path) -> tuple[str, dict[str, Array]]:
     CorruptFile
         If the file is anything else than what `write_archive` writes.
     """
-    with path.open("rb") as file:
-        try:
-            header, members = _members(file, path.stat().st_size)
-            return header.decode(), {name.removesuffix(".npy"): _array(name, data) for name, data in members.items()}
-        except CorruptFile:
-            raise
-        except Exception as error:  # zipfile alone raises some ten kinds of exceptions on damaged archives
-            raise CorruptFile(f"it is no intact archive ({type(error).__name__}: {error})") from error
+    data = path.read_bytes()
+    try:
+        header, members = _members(data)
+        return header.decode(), {name.removesuffix(".npy"): _array(name, member) for name, member in members.items()}
+    except CorruptFile:
+        raise
+    except Exception as error:  # zipfile alone raises some ten kinds of exceptions on damaged archives
+        raise CorruptFile(f"it is no intact archive ({type(error).__name__}: {error})") from error
 
 
-def _members(file: IO[bytes], size: int) -> tuple[bytes, dict[str, bytes]]:
-    """The header and the other members of an archive of `size` bytes, none of them larger than that."""
-    with zipfile.ZipFile(file) as archive:
+def _members(data: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """The header and the other members of an archive, together no larger than it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:  # in memory: a file would set aside what a member claims
         infos = {info.filename: info for info in archive.infolist()}
         if HEADER not in infos:
             raise CorruptFile(f"it has no member {HEADER}")
@@ -79,7 +79,7 @@ def _members(file: IO[bytes], size: int) -> tuple[bytes, dict[str, bytes]]:
             raise CorruptFile(f"it has {len(archive.infolist())} members, expected at most {MAX_MEMBERS}, named apart")
         if any(info.compress_type != zipfile.ZIP_STORED for info in infos.values()):
             raise CorruptFile("it has compressed members, expected stored ones")
-        if sum(info.file_size for info in infos.values()) > size or infos[HEADER].file_size > MAX_HEADER:
+        if sum(info.file_size for info in infos.values()) > len(data) or infos[HEADER].file_size > MAX_HEADER:
             raise CorruptFile("its members claim more bytes than there are, or its header is too long")
         content = {name: archive.read(info) for name, info in infos.items()}
         return content.pop(HEADER), content

@@ -55,7 +55,7 @@ def register(cls: type[T], name: str | None = None) -> type[T]:
     ... class Doubled:
     ...     factor: float = 2.0
     """
-    if not is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not _is_frozen(cls):
         raise InvalidInput(f"{cls.__name__} is no frozen dataclass; put @dataclass(frozen=True) above it")
     name = f"{cls.__module__}.{cls.__qualname__}" if name is None else name
     if _classes.setdefault(name, cls) is not cls:
@@ -64,11 +64,14 @@ def register(cls: type[T], name: str | None = None) -> type[T]:
     return cls
 
 
+def _is_frozen(cls: Any) -> bool:
+    return isinstance(cls, type) and is_dataclass(cls) and bool(cls.__dataclass_params__.frozen)  # type: ignore[attr-defined]
+
+
 for _package in (spaces, functions, distributions, policies):
     for _name in _package.__all__:
-        _cls = getattr(_package, _name)
-        if is_dataclass(_cls) and isinstance(_cls, type):
-            register(_cls, f"{_package.__name__.rpartition('.')[2]}.{_name}")
+        if _is_frozen(getattr(_package, _name)):
+            register(getattr(_package, _name), f"{_package.__name__.rpartition('.')[2]}.{_name}")
 
 
 def encode(value: Any, path: str, arrays: dict[str, Array]) -> Any:
@@ -128,6 +131,7 @@ def decode(data: Any, arrays: Mapping[str, Array]) -> Any:
     content = {key: decode(item, arrays) for key, item in data.items() if key != "$class"}
     if "$class" not in data:
         return content
-    if data["$class"] not in _classes:
-        raise UnknownName("class", str(data["$class"]), _classes)
-    return _classes[data["$class"]](**content)
+    name = str(data["$class"])
+    if name not in _classes:
+        raise UnknownName("class", name, _classes)
+    return _classes[name](**content)

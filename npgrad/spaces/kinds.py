@@ -117,7 +117,8 @@ class Discrete:
     def __post_init__(self) -> None:
         if int(self.n) != self.n or self.n <= 0:
             raise InvalidInput(f"n of a Discrete space is {self.n}, expected a positive integer")
-        _set(self, n=int(self.n), start=int(self.start), dtype=_integer_dtype(self.dtype))
+        n, start = int(self.n), int(self.start)
+        _set(self, n=n, start=start, dtype=_integer_dtype(self.dtype, start, start + n - 1))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -157,8 +158,11 @@ class MultiDiscrete:
         nvec = _fitting("nvec", self.nvec, shape)
         if not nvec.ndim or nvec.dtype.kind not in "iu" or not (nvec > 0).all():
             raise InvalidInput(f"nvec of a MultiDiscrete space is {self.nvec}, expected positive integers")
-        start = _packed(_fitting("start", self.start, shape).astype(np.int64))
-        _set(self, nvec=_ints(nvec.ravel()), start=start, shape=shape, dtype=_integer_dtype(self.dtype))
+        start = _fitting("start", self.start, shape)
+        if start.dtype.kind not in "iu":
+            raise InvalidInput(f"start of a MultiDiscrete space is {self.start}, expected integers")
+        dtype = _integer_dtype(self.dtype, int(start.min()), int((start.astype(object) + nvec).max()) - 1)
+        _set(self, nvec=_ints(nvec.ravel()), start=_packed(start), shape=shape, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -258,8 +262,9 @@ def unsupported(space: Any) -> UnsupportedSpace:
     return UnsupportedSpace(f"{type(space).__name__} space {space!r} is not supported; supported are {supported}")
 
 
-def _integer_dtype(name: str) -> str:
+def _integer_dtype(name: str, low: int, high: int) -> str:
+    """The name of an integer dtype that holds low … high."""
     dtype = np.dtype(name)
-    if dtype.kind not in "iu":
-        raise InvalidInput(f"dtype of a discrete space is {dtype}, expected an integer dtype")
+    if dtype.kind not in "iu" or low < np.iinfo(dtype).min or high > min(np.iinfo(dtype).max, np.iinfo(np.int64).max):
+        raise InvalidInput(f"dtype of a discrete space is {dtype}, expected an integer dtype that holds {low} … {high}")
     return str(dtype.name)
