@@ -241,12 +241,13 @@ class TileCoding:
         obs = checked_columns(self, obs)
         low, high, tiles = np.array(self.low), np.array(self.high), np.array(self.tiles, dtype=np.float64)
         u = np.clip(tiles * ((obs - low) / (high - low)), 0, np.nextafter(tiles, 0))  # (T, d)
-        phi = np.zeros((len(obs), self.tilings, self.n_out // self.tilings), obs.dtype)
-        for i in range(self.tilings):
-            shift = i * (2 * np.arange(self.n_in) + 1) / self.tilings % 1
-            tile = np.floor(u + shift).astype(np.int64)
-            phi[np.arange(len(obs)), i, np.ravel_multi_index(tuple(tile.T), self._shape)] = 1
-        return phi.reshape(len(obs), self.n_out)
+        i, j = np.arange(self.tilings), np.arange(self.n_in)
+        shift = i[:, None] * (2 * j + 1) / self.tilings % 1  # (tilings, d)
+        tile = np.floor(u[:, None, :] + shift).astype(np.int64)  # (T, tilings, d)
+        place = np.ravel_multi_index((i, *np.moveaxis(tile, 2, 0)), (self.tilings, *self._shape))  # (T, tilings)
+        phi = np.zeros((len(obs), self.n_out), obs.dtype)
+        phi[np.arange(len(obs))[:, None], place] = 1
+        return phi
 
 
 def _box(low: npt.ArrayLike, high: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
