@@ -11,7 +11,7 @@ from ..errors import InvalidInput
 from ..types import Array, BoolArray
 from ..validation import require_shape
 from .base import check_integers, require_count, require_rows
-from .logspace import log_ratio, log_softmax, times
+from .logspace import log_ratio, log_softmax, shifted, times
 
 __all__ = ["Categorical", "apply_mask"]
 
@@ -84,9 +84,8 @@ class Categorical:
         An action of probability 0 is never drawn: it adds nothing to the sum; and u < 1 keeps u·total below the total,
         in floating point too.
         """
-        weight = np.exp(y.real - y.real.max(axis=1, keepdims=True))  # p_i times a constant
-        total = weight.cumsum(axis=1)
-        act: Array = np.count_nonzero(total[:, :-1] <= noise * total[:, -1:], axis=1)
+        total = np.exp(shifted(y.real)[0]).cumsum(axis=1)  # Σ_{j≤i} p_j times a constant
+        act: Array = (total[:, :-1] <= noise * total[:, -1:]).sum(axis=1, dtype=np.int64)
         return act
 
     def mode(self, y: Array) -> Array:

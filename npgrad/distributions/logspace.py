@@ -6,24 +6,25 @@ import numpy as np
 
 from ..types import Array
 
-__all__ = ["log_ratio", "log_softmax", "log_sum_exp", "sigmoid", "softplus", "times"]
+__all__ = ["log_ratio", "log_softmax", "log_sum_exp", "shifted", "sigmoid", "softplus", "times"]
 
 
 def log_softmax(y: Array) -> Array:
     """y − log Σ exp y over the last axis, shape of `y`."""
-    shifted = _shifted(y)[0]
-    log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    x, _ = shifted(y)
+    log_p: Array = x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
     return log_p
 
 
 def log_sum_exp(y: Array) -> Array:
     """log Σ exp y over the last axis, which vanishes."""
-    shifted, largest = _shifted(y)
-    total: Array = np.log(np.exp(shifted).sum(axis=-1)) + largest[..., 0]
+    x, largest = shifted(y)
+    total: Array = np.log(np.exp(x).sum(axis=-1)) + largest[..., 0]
     return total
 
 
-def _shifted(y: Array) -> tuple[Array, Array]:
+def shifted(y: Array) -> tuple[Array, Array]:
+    """y − max y over the last axis, and that maximum."""
     if y.shape[-1] <= 8:
         y = np.asfortranarray(y)  # a sum over few columns is 4 times faster by columns
     largest = y.real.max(axis=-1, keepdims=True)
