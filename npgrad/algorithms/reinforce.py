@@ -78,7 +78,7 @@ class Reinforce:
 
     def agent(self, state: State) -> Agent:
         """What is saved and deployed."""
-        return Agent(self.policy_at(state), state.theta)
+        return Agent(self.policy_at(state), state.theta, info={"env_id": self.rollout.env_id, "algo": self.name})
 
 
 class REINFORCE(Algorithm):
