@@ -123,7 +123,11 @@ class RunFolder:
     @classmethod
     def _begin(cls, path: Path, config: Mapping[str, Any]) -> RunFolder:
         folder = cls(path, config)
-        folder.write_config(config)
+        try:
+            folder.write_config(config)
+        except BaseException:
+            folder.close()
+            raise
         return folder
 
     def write_config(self, config: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import IO, Any
@@ -46,23 +47,27 @@ class ProgressBar:
         now = time.monotonic()
         if not self.show or now - self.last < (0.1 if self.terminal else self.every):
             return
-        if self.terminal:
-            if now - self.began > 0.5:
-                self._draw(timesteps, mean_return)
-        else:
-            self._line(timesteps, mean_return, now)
         self.last = now
+        try:
+            if not self.terminal:
+                self._line(timesteps, mean_return, now)
+            elif now - self.began > 0.5:
+                self._draw(timesteps, mean_return)
+        except OSError:  # the reader of a pipe has gone
+            self.show = False
 
     def write(self, message: str) -> None:
-        """Write a line without disturbing the bar."""
-        if self._bar is not None:
-            self._bar.clear()
-        print(message, file=self.stream, flush=True)
+        """Write a line without disturbing the bar; may be called by a signal handler."""
+        with contextlib.suppress(OSError, RuntimeError):  # the reader has gone; another write was interrupted
+            if self._bar is not None:
+                self._bar.clear()
+            print(message, file=self.stream, flush=True)
 
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
-            self._bar.close()
+            with contextlib.suppress(OSError):
+                self._bar.close()
             self._bar = None
 
     def _draw(self, timesteps: int, mean_return: float | None) -> None:
@@ -89,4 +94,5 @@ class ProgressBar:
         rate = (timesteps - self.first) / (now - self.began)
         left = max(0, self.total - timesteps) / rate if rate else float("inf")
         shown = "" if mean_return is None else f", return {mean_return:.4g}"
-        self.write(f"{timesteps:,}/{self.total:,} steps{shown}, {rate:,.0f} steps/s, {left:.0f} s left")
+        line = f"{timesteps:,}/{self.total:,} steps{shown}, {rate:,.0f} steps/s, {left:.0f} s left"
+        print(line, file=self.stream, flush=True)
