@@ -184,15 +184,14 @@ def _env_function(py_func: Callable[..., None], kind: Kind, as_callback: bool) -
         got = f"{py_func.__qualname__}{inspect.signature(py_func)}"
         raise InvalidInput(f"the environment's {kind} is {got}, expected {len(expected)} arguments: {shown}")
     with compiler.lock:
-        numba = compiler.load_numba()
-        if numba is None:
+        if compiler.load_numba() is None:
             return py_func
         key = (py_func, kind, as_callback)
         if key not in _env_functions:
             signature = f"void({', '.join(expected.values())})"
             try:
                 _env_functions[key] = compiler.compile_function(py_func, (signature,), as_callback=as_callback)
-            except numba.core.errors.NumbaError as error:
+            except compiler.numba_part("errors").NumbaError as error:
                 raise InvalidInput(
                     f"the environment's {kind}, {py_func.__qualname__}, does not compile; expected {shown}, with loops "
                     f"over scalars inside; numba says: {_first_line(error)}"

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import InvalidInput
 from . import cache, source
 
-__all__ = ["ENV_ARGUMENTS", "ENV_RESET", "ENV_STEP", "compile_function", "load_numba", "lock"]
+__all__ = ["ENV_ARGUMENTS", "ENV_RESET", "ENV_STEP", "compile_function", "load_numba", "lock", "numba_part"]
 
 ENV_RESET = "ENV_RESET"  # names for signatures: the type of a compiled environment's reset …
 ENV_STEP = "ENV_STEP"  # … and of its step
@@ -70,12 +70,17 @@ def load_numba() -> Any:
     return None if numba.config.DISABLE_JIT else numba
 
 
+def numba_part(name: str) -> Any:
+    """The module ``numba.core.<name>``, of which numba itself imports some only when they are used."""
+    return importlib.import_module(f"numba.core.{name}")
+
+
 @functools.cache
 def _fingerprint() -> str:
     """All outside a function that its machine code depends on: versions, processor, numba's settings."""
     numba = load_numba()
     llvmlite = importlib.import_module("llvmlite")
-    codegen = numba.core.registry.cpu_target.target_context.codegen()
+    codegen = numba_part("registry").cpu_target.target_context.codegen()
     settings = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "DEBUGINFO_DEFAULT")
     return repr(
         (
@@ -110,17 +115,16 @@ class _DiskCache:
         payload = cache.load(self._key(signature))
         if payload is None:
             return None
-        numba = load_numba()
         target_context.refresh()  # numba's own tables must be complete before code that uses them is linked
         try:
-            return numba.core.compiler.CompileResult._rebuild(target_context, *pickle.loads(payload))
+            return numba_part("compiler").CompileResult._rebuild(target_context, *pickle.loads(payload))
         except Exception:  # another numba's file, or one from hell: compile
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         if result.lifted or result.library.has_dynamic_globals:  # holds addresses of this process
             return
-        cache.save(self._key(signature), load_numba().core.serialize.dumps(result._reduce()))
+        cache.save(self._key(signature), numba_part("serialize").dumps(result._reduce()))
 
     def flush(self) -> None:
         pass
@@ -177,7 +181,9 @@ def compile_function(
     options = _CALLBACK_OPTIONS if as_callback else _KERNEL_OPTIONS
     found = [_types(signature) for signature in signatures]
     if as_callback:
-        compiled = numba.core.ccallback.CFunc(twin, numba.core.sigutils.normalize_signature(found[0]), {}, options)
+        compiled = numba_part("ccallback").CFunc(
+            twin, numba_part("sigutils").normalize_signature(found[0]), {}, options
+        )
     else:
         compiled = numba.njit(**options)(twin)
     if content is not None:

@@ -75,9 +75,7 @@ def _loaded(code: types.CodeType) -> tuple[str, ...]:
 
 def reads(function: types.FunctionType) -> Reads:
     """The globals and closure variables that `function` names; builtins and names not yet defined are left out."""
-    names = {
-        name: function.__globals__[name] for name in _loaded(function.__code__) if name in function.__globals__
-    }
+    names = {name: function.__globals__[name] for name in _loaded(function.__code__) if name in function.__globals__}
     cells = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
