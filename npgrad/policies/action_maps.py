@@ -43,7 +43,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Offset:
-    """The environment gets start + u: a Discrete space that does not begin at 0.
+    """The environment gets start + u: a discrete space that does not begin at 0.
 
     Examples
     --------
@@ -51,11 +51,12 @@ class Offset:
     array([3, 4])
     """
 
-    start: int
+    start: int | tuple[int, ...]
 
     def __call__(self, act: Array) -> Array:
         """start + u."""
-        return act + self.start
+        mapped: Array = act + np.asarray(self.start)
+        return mapped
 
     def log_derivative(self, act: Array) -> Array:
         """0."""

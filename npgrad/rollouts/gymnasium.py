@@ -136,9 +136,8 @@ class _EnvSlots:
         self, envs: list[Any], env_id: str, observation_space: spaces.Space, action_space: spaces.Space
     ) -> None:
         self.envs, self.env_id, self.n_slots = envs, env_id, len(envs)
-        self.observation_space = observation_space
+        self.observation_space, self.action_space = observation_space, action_space
         self.discrete = isinstance(action_space, spaces.Discrete)
-        self.act_dtype = getattr(action_space, "dtype", "int64")
         self.seed = 0
 
     def reset(self, lanes: IntArray, episodes: IntArray, obs: Array) -> None:
@@ -151,9 +150,10 @@ class _EnvSlots:
             obs[lane] = self._flat(o, episode, 0)
 
     def step(self, live: Live, act: Array, rew: Array, terminated: BoolArray, truncated: BoolArray) -> None:
+        actions = spaces.as_actions(self.action_space, act)
         for lane in np.flatnonzero(live.running):
             episode, t = live.episode[lane], live.t[lane]
-            a = int(act[lane]) if self.discrete else act[lane].astype(self.act_dtype)
+            a = int(actions[lane]) if self.discrete else actions[lane]
             try:
                 o, r, terminated[lane], truncated[lane], _ = self.envs[lane].step(a)
             except Exception as error:
