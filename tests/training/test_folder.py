@@ -109,8 +109,9 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_a_run_of_another_process_is_left_alone(run):
     path, _ = run
-    script = f"import sys; from npgrad.training import RunFolder; RunFolder.reopen({str(path)!r}); print(1, flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    script = "import sys; from npgrad.training import RunFolder; folder = RunFolder.reopen(sys.argv[1]); "
+    script += "print(1, flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"1\n"
         with pytest.raises(RunFolderError, match="in use by another process"):
             RunFolder.reopen(path)
@@ -148,7 +149,7 @@ def test_a_link_in_a_run_folder_leads_nowhere(run):
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]"])
 def test_a_damaged_config(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(CorruptFile, match="config.json"):
+    with pytest.raises(CorruptFile, match=r"config\.json"):
         RunFolder.reopen(tmp_path)
 
 
@@ -173,7 +174,7 @@ def test_tables_are_cut_back(tmp_path, rows, tail):
     table = Table(path, rows)
     table.append((5, 6))
     table.close()
-    assert path.read_text().splitlines() == ["#x", "a,b", "1,2", "3,4"][: rows + 2] + ["5,6"]
+    assert path.read_text().splitlines() == [*["#x", "a,b", "1,2", "3,4"][: rows + 2], "5,6"]
 
 
 def test_long_tables_are_cut_back(tmp_path):

@@ -39,7 +39,7 @@ def run(path, resume=False, total=150, every=0.0, recipe=None, **options):
 
 
 def bury(monkeypatch, at):
-    """Raise at the `at`-th time something is about to happen to a file, and at all later ones, until `at` is changed."""
+    """Raise at the `at`-th time something is about to happen to a file, and later, until `at` is changed."""
     life = {"count": 0, "at": at}
 
     def mortal(function):
@@ -157,7 +157,7 @@ def test_nothing_is_thrown_away_when_all_checkpoints_are_damaged(tmp_path):
     for name in ("checkpoint.npz", "checkpoint.prev.npz"):
         (tmp_path / "run" / name).write_bytes(b"PK")
     before = contents_without_checkpoints(tmp_path / "run")
-    with pytest.raises(CorruptFile, match="delete .* to start this run over"):
+    with pytest.raises(CorruptFile, match=r"delete .* to start this run over"):
         run(tmp_path / "run", resume=True)
     assert contents_without_checkpoints(tmp_path / "run") == before
 
