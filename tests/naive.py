@@ -170,3 +170,16 @@ def windows(obs, k, episodes):
         rows = [obs[i] if i >= start else np.zeros(obs.shape[1]) for i in range(t - k + 1, t + 1)]
         out[t] = np.concatenate(rows)
     return out
+
+
+def score_sums(scores, psi, offsets):
+    """Σ_t Ψ_t f_t of every segment, row by row."""
+    return [
+        sum((psi[t] * scores[t] for t in range(a, b)), np.zeros(scores.shape[1]))
+        for a, b in itertools.pairwise(offsets)
+    ]
+
+
+def trace_of_covariance(rows):
+    """Σ_k of the sample variance of column k."""
+    return sum(np.var(column, ddof=1) for column in np.transpose(rows))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..baselines import BASELINES
+from ..baselines import BASELINES, RETURN_BASELINES
 from ..deploy import Agent
 from ..estimators import Estimator, PolicyGradient
 from ..optimizers import OPTIMIZERS, Optimizer
@@ -115,7 +115,7 @@ class REINFORCE(Algorithm):
             gamma=settings.gamma,
             causality=settings.causality,
             discount_states=settings.discount_states,
-            baseline=BASELINES[settings.baseline],
+            baseline=(BASELINES if settings.causality else RETURN_BASELINES)[settings.baseline],
             executor=self.executor,
         )
         return Reinforce(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from ..policies import Policy
+from ..policies import Policy, PolicyLinearisation
 from ..pool import map_ordered
-from ..types import Array, Batch, FloatArray
+from ..types import Array, Batch, FloatArray, IntArray
 from ..validation import require_finite, require_shape
 
-__all__ = ["Estimate", "Estimator", "score_function_estimate"]
+__all__ = ["Chunk", "Estimate", "Estimator", "chunks", "episode_estimate", "map_chunks", "score_function_estimate"]
+
+Result = TypeVar("Result")
 
 CHUNK_ROWS = 2048  # rows that a policy is linearised on at once: kept in cache, and the unit that threads share out
 
@@ -121,16 +123,40 @@ def score_function_estimate(
     require_shape("psi", psi, (batch.n_steps,))
     require_finite("psi", psi)
 
-    def chunk(bounds: tuple[int, int]) -> Array:
-        lo, hi = bounds
-        rows = slice(batch.offsets[lo], batch.offsets[hi])
-        offsets = batch.offsets[lo : hi + 1] - batch.offsets[lo]
-        lin = policy.at(theta, batch.obs[rows], batch.act[rows], offsets)
-        return lin.vjp_segments(psi[rows], offsets)  # g_i = Σ_t Ψ_{i,t} f_{i,t}
+    def terms(lin: PolicyLinearisation, chunk: Chunk) -> Array:
+        return lin.vjp_segments(psi[chunk.rows], chunk.offsets)  # g_i = Σ_t Ψ_{i,t} f_{i,t}
 
+    return episode_estimate(policy, theta, batch, terms, keep_per_episode=keep_per_episode, executor=executor)
+
+
+def episode_estimate(
+    policy: Policy,
+    theta: Array,
+    batch: Batch,
+    terms: Callable[[PolicyLinearisation, Chunk], Array],
+    *,
+    keep_per_episode: bool = False,
+    executor: Executor | None = None,
+) -> Estimate:
+    """ĝ = 1/N Σ_i g_i with any g_i that follows from the policy's linearisation on episode i.
+
+    Parameters
+    ----------
+    policy, theta, batch
+        As for `score_function_estimate`.
+    terms : function
+        ``(linearisation, chunk) → (n, P)``: g_i of the n episodes of a chunk.
+    keep_per_episode, executor
+        As for `score_function_estimate`.
+
+    Raises
+    ------
+    NonFinite
+        If the gradient is NaN or infinite.
+    """
     total = np.zeros(len(theta), dtype=theta.dtype)
     norms, kept = [], []
-    for g in map_ordered(chunk, list(_chunks(batch)), executor):
+    for g in map_chunks(policy, theta, batch, terms, executor):
         total += g.sum(axis=0)
         norms.append(np.einsum("np,np->n", g, g))
         if keep_per_episode:
@@ -140,11 +166,47 @@ def score_function_estimate(
     return Estimate(gradient, np.concatenate(norms), np.concatenate(kept) if keep_per_episode else None)
 
 
-def _chunks(batch: Batch) -> Iterator[tuple[int, int]]:
+@dataclass(frozen=True)
+class Chunk:
+    """A run of whole episodes, small enough for its linearisation to stay in cache.
+
+    Parameters
+    ----------
+    segments : slice
+        Which episodes of the batch.
+    rows : slice
+        Which rows of the batch.
+    offsets : int array, shape (n + 1,)
+        Borders of the n episodes within the chunk, from 0.
+    """
+
+    segments: slice
+    rows: slice
+    offsets: IntArray
+
+
+def chunks(batch: Batch) -> Iterator[Chunk]:
     """Runs of whole episodes, each of CHUNK_ROWS rows or one episode more than that."""
     lo = 0
     while lo < batch.n_episodes:
         hi = int(np.searchsorted(batch.offsets, batch.offsets[lo] + CHUNK_ROWS))
         hi = min(max(hi, lo + 1), batch.n_episodes)
-        yield lo, hi
+        edges = batch.offsets[lo : hi + 1]
+        yield Chunk(slice(lo, hi), slice(int(edges[0]), int(edges[-1])), edges - edges[0])
         lo = hi
+
+
+def map_chunks(
+    policy: Policy,
+    theta: Array,
+    batch: Batch,
+    of_chunk: Callable[[PolicyLinearisation, Chunk], Result],
+    executor: Executor | None = None,
+) -> list[Result]:
+    """``of_chunk(linearisation, chunk)`` of each chunk of the batch, in order, whoever computes them."""
+
+    def run(chunk: Chunk) -> Result:
+        lin = policy.at(theta, batch.obs[chunk.rows], batch.act[chunk.rows], chunk.offsets)
+        return of_chunk(lin, chunk)
+
+    return map_ordered(run, chunks(batch), executor)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import kernels
-from ..baselines import Baseline, leave_one_out
+from ..baselines import Baseline, leave_one_out, leave_one_out_return
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray
 from ..validation import require_probability
@@ -63,10 +63,12 @@ class PolicyGradient:
     causality : bool, optional
         The reward-to-go G_t (P3, P4) rather than the whole return R (P1).
     discount_states : bool, optional
-        Keep the γ^t, so that ĝ is unbiased for the discounted ∇J_γ (P4). Without it and with γ < 1, as most libraries have
-        it, ĝ is the gradient of nothing in general (P5, P17). It has no part in the whole return.
+        Keep the γ^t, so that ĝ is unbiased for the discounted ∇J_γ (P4). Without it and with γ < 1, as most libraries
+        have it, ĝ is the gradient of nothing in general (P5, P17). It has no part in the whole return.
     baseline : function, optional
-        ``(psi, batch) → b``; leave-one-out by default.
+        ``(psi, batch) → b``. By default leave-one-out: of the rewards-to-go at the same t, or of the whole returns.
+    keep_per_episode : bool, optional
+        Also return the (N, P) terms.
     executor : concurrent.futures.Executor, optional
         Who computes the chunks.
 
@@ -86,18 +88,24 @@ class PolicyGradient:
     gamma: float = 1.0
     causality: bool = True
     discount_states: bool = True
-    baseline: Baseline = leave_one_out
+    baseline: Baseline | None = None
+    keep_per_episode: bool = False
     executor: Executor | None = None
 
     def __call__(self, policy: Policy, theta: Array, batch: Batch) -> Estimate:
         """ĝ at θ from the trajectories in `batch`."""
         psi = self.weights(batch)
-        return score_function_estimate(policy, theta, batch, psi, executor=self.executor)
+        return score_function_estimate(
+            policy, theta, batch, psi, keep_per_episode=self.keep_per_episode, executor=self.executor
+        )
 
     def weights(self, batch: Batch) -> FloatArray:
         """Ψ, shape (T,)."""
-        g = reward_to_go(batch, self.gamma) if self.causality else total_return(batch, self.gamma)
-        psi = g - self.baseline(g, batch)
+        if self.causality:
+            g, others = reward_to_go(batch, self.gamma), leave_one_out
+        else:
+            g, others = total_return(batch, self.gamma), leave_one_out_return
+        psi = g - (self.baseline or others)(g, batch)
         if self.causality and self.discount_states and self.gamma < 1:
             psi *= self.gamma**batch.time  # γ^t
         return psi
