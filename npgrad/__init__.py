@@ -1,24 +1,23 @@
 """npgrad: policy gradients with every gradient derived by hand.
 
-Public names are imported at their first use, so that `import npgrad` costs what NumPy costs, and acting with a trained
+Public names are imported at their first use, so that ``import npgrad`` costs less than NumPy, and acting with a trained
 agent needs neither numba nor Gymnasium.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .algorithms.reinforce import REINFORCE as REINFORCE
-    from .deploy import Agent as Agent
-    from .deploy import load_agent as load_agent
-    from .policies import make_policy as make_policy
-    from .rollouts import make_rollout as make_rollout
-    from .training import evaluate_policy as evaluate_policy
-    from .types import Batch as Batch
-    from .types import State as State
+    from .algorithms.reinforce import REINFORCE
+    from .deploy import Agent, load_agent
+    from .policies import make_policy
+    from .rollouts import make_rollout
+    from .training import evaluate_policy
+    from .types import Batch, State
 
-_HOMES = {  # public name: its module
+_WHERE = {
     "Agent": "deploy",
     "Batch": "types",
     "REINFORCE": "algorithms.reinforce",
@@ -43,11 +42,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _WHERE:
+        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
