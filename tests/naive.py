@@ -183,3 +183,90 @@ def score_sums(scores, psi, offsets):
 def trace_of_covariance(rows):
     """Σ_k of the sample variance of column k."""
     return sum(np.var(column, ddof=1) for column in np.transpose(rows))
+
+
+def all_trajectories(start, P, terminal, pi, horizon):
+    """(probability, states s_0 … s_T, actions a_0 … a_{T−1}) of every trajectory, one step at a time; pi[t][s][a]."""
+
+    def grow(p, states, actions):
+        t, s = len(actions), states[-1]
+        if t == horizon or terminal[s]:
+            yield p, states, actions
+            return
+        for a in range(len(P[s])):
+            for nxt in range(len(P)):
+                q = p * pi[t][s][a] * P[s][a][nxt]
+                if q > 0:
+                    yield from grow(q, [*states, nxt], [*actions, a])
+
+    return [x for s, p in enumerate(start) if p > 0 for x in grow(p, [s], [])]
+
+
+def return_of(R, gamma, states, actions, t=0):
+    """Σ_{k≥t} γ^{k−t} r_k along one trajectory."""
+    return sum(gamma ** (k - t) * R[states[k]][a][states[k + 1]] for k, a in enumerate(actions) if k >= t)
+
+
+def action_value(P, R, terminal, pi, gamma, horizon, t, s, a):
+    """Q_t(s,a) by recursion over everything that can follow."""
+    if t == horizon or terminal[s]:
+        return 0.0
+    total = 0.0
+    for nxt in range(len(P)):
+        follow = (
+            sum(
+                pi[t + 1][nxt][b] * action_value(P, R, terminal, pi, gamma, horizon, t + 1, nxt, b)
+                for b in range(len(P[s]))
+            )
+            if t + 1 < horizon
+            else 0.0
+        )
+        total += P[s][a][nxt] * (R[s][a][nxt] + gamma * follow)
+    return total
+
+
+def n_step_return(rew, values, last, gamma, n):
+    """Σ_{k<m} γ^k r_{t+k} + γ^m V(s_{t+m}), m = min(n, T − t); values of s_0 … s_{T−1}, last = V(s_T)."""
+    T, v, out = len(rew), [*values, last], []
+    for t in range(T):
+        m = min(n, T - t)
+        out.append(sum(gamma**k * rew[t + k] for k in range(m)) + gamma**m * v[t + m])
+    return out
+
+
+def gae(rew, values, last, gamma, lam):
+    """Σ_k (γλ)^k δ_{t+k}."""
+    T, v = len(rew), [*values, last]
+    delta = [rew[t] + gamma * v[t + 1] - v[t] for t in range(T)]
+    return [sum((gamma * lam) ** k * delta[t + k] for k in range(T - t)) for t in range(T)]
+
+
+def lambda_return(rew, values, last, gamma, lam):
+    """(1−λ) Σ_{n<T−t} λ^{n−1} G^(n)_t + λ^{T−t−1} G_t."""
+    T, out = len(rew), []
+    for t in range(T):
+        n_step = [n_step_return(rew, values, last, gamma, n)[t] for n in range(1, T - t + 1)]
+        mixed = (1 - lam) * sum(lam ** (n - 1) * n_step[n - 1] for n in range(1, T - t))
+        out.append(mixed + lam ** (T - t - 1) * n_step[-1])
+    return out
+
+
+def vtrace(rew, values, last, rho, gamma, lam, rho_bar, c_bar):
+    """V(s_t) + Σ_{k≥t} γ^{k−t} (Π_{t≤j<k} c_j) ρ_k δ_k (Espeholt et al. 2018, eq. 1)."""
+    T, v = len(rew), [*values, last]
+    out = []
+    for t in range(T):
+        total = v[t]
+        for k in range(t, T):
+            product = math.prod(lam * min(c_bar, rho[j]) for j in range(t, k))
+            total += gamma ** (k - t) * product * min(rho_bar, rho[k]) * (rew[k] + gamma * v[k + 1] - v[k])
+        out.append(total)
+    return out
+
+
+def entropy_return(rew, entropy, gamma, beta):
+    """Σ_{k≥t} γ^{k−t} r_k + β Σ_{k>t} γ^{k−t} H_k."""
+    T = len(rew)
+    return [
+        sum(gamma ** (k - t) * (rew[k] + (beta * entropy[k] if k > t else 0)) for k in range(t, T)) for t in range(T)
+    ]
