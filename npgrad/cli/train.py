@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NpgradError
+from ..training.config import read_config
 from ..training.settings import TrainSettings
 from .app import debug_option
 from .options import options_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-ARGUMENTS = "npgrad.arguments"
+FLAGS = "npgrad.flags"
 MAY_CHANGE = ("total_timesteps", "stop_at", "threads", "checkpoint_every", "quiet")  # on resume
 NOT_KEPT = ("out", "resume", "quiet")
 
@@ -36,42 +36,63 @@ class _Plan:
     hyper: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class _Flags:
+    """The options that the command line in question has."""
+
+    algo: str = ""
+    shared: tuple[click.Option, ...] = ()
+    own: tuple[click.Option, ...] = ()
+
+
 class _TrainCommand(click.Command):
     """A command with the flags of the algorithm that the command line names."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[ARGUMENTS] = list(args)
+        with _as_usage_error(ctx):
+            ctx.meta[FLAGS] = _flags(args)
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        shared, own = self._options(ctx)
-        params = super().get_params(ctx)
-        return [*params[:1], *shared, *own, *params[1:]]
+        flags = ctx.meta.get(FLAGS, _Flags())
+        env, *rest = super().get_params(ctx)
+        return [env, *flags.shared, *flags.own, *rest]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        shared, own = self._options(ctx)
-        rest = [p for p in super().get_params(ctx) if isinstance(p, click.Option)]
-        algo = _algorithm_in(ctx.meta.get(ARGUMENTS, []))[0]
-        for title, options in (("Options", [*shared, *rest]), (f"Settings of {algo}", own)):
-            rows = [record for option in options if (record := option.get_help_record(ctx))]
+        flags: _Flags = ctx.meta[FLAGS]
+        shared = [p for p in self.get_params(ctx) if isinstance(p, click.Option) and p not in flags.own]
+        for title, options in (("Options", shared), (f"Settings of {flags.algo}", flags.own)):
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl([record for option in options if (record := option.get_help_record(ctx))])
 
-    def _options(self, ctx: click.Context) -> tuple[list[click.Option], list[click.Option]]:
-        if ARGUMENTS not in ctx.meta:
-            return [], []
-        if "npgrad.options" not in ctx.meta:
-            from ..algorithms.presets import preset
-            from ..algorithms.registry import algorithm
 
-            algo, env = _algorithm_in(ctx.meta[ARGUMENTS])
-            with _as_usage_error(ctx):
-                entry = algorithm(algo)
-            known = preset(env, algo) if env else {}
-            shared = options_of(TrainSettings, skip=("env",), preset=known, preset_of=env)
-            ctx.meta["npgrad.options"] = shared, options_of(entry.Settings, preset=known, preset_of=env)
-        shared, own = ctx.meta["npgrad.options"]
-        return shared, own
+def _flags(args: list[str]) -> _Flags:
+    from ..algorithms.presets import preset
+    from ..algorithms.registry import algorithm
+
+    env = next((a for a in args if preset(a)), "")  # only where there is a preset does it matter which it is
+    algo = _option_in(args, "--algo") or _algorithm_of_run(_option_in(args, "--resume"))
+    algo = algo or preset(env).get("algo") or TrainSettings.algo
+    known = preset(env, algo)
+    shared = options_of(TrainSettings, skip=("env",), preset=known, preset_of=env)
+    return _Flags(algo, tuple(shared), tuple(options_of(algorithm(algo).Settings, preset=known, preset_of=env)))
+
+
+def _option_in(args: list[str], flag: str) -> str | None:
+    """The value of an option before the command line is parsed."""
+    for i, arg in enumerate(args):
+        if arg == flag and i + 1 < len(args):
+            return args[i + 1]
+        if arg.startswith(flag + "="):
+            return arg.removeprefix(flag + "=")
+    return None
+
+
+def _algorithm_of_run(folder: str | None) -> str | None:
+    try:
+        return str(read_config(folder).get("algo", "")) or None if folder else None
+    except NpgradError:
+        return None  # told later, with the remedy
 
 
 @click.command(cls=_TrainCommand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -104,7 +125,7 @@ def _new(ctx: click.Context, given: dict[str, Any]) -> _Plan:
 
     if "env" not in given:
         raise click.UsageError("name an environment, as in: npgrad train CartPole-v1; or --resume DIR", ctx)
-    algo = _algorithm_in(ctx.meta[ARGUMENTS])[0]
+    algo = ctx.meta[FLAGS].algo
     chosen = {**preset(given["env"], algo), "algo": algo, **given}
     Settings = algorithm(algo).Settings
     shared = {f.name for f in fields(TrainSettings)}
@@ -117,8 +138,6 @@ def _new(ctx: click.Context, given: dict[str, Any]) -> _Plan:
 
 def _resumed(ctx: click.Context, given: dict[str, Any]) -> _Plan:
     """The settings of a run that is there, but for what may change."""
-    from ..training.folder import read_config
-
     config = read_config(given["resume"])
     kept = {f.name: config[f.name] for f in fields(TrainSettings) if f.name in config}
     hyper = dict(config.get("hyperparameters", {}))
@@ -218,37 +237,6 @@ def _summary(settings: TrainSettings, result: TrainingResult, folder: RunFolder)
     return "\n".join(lines)
 
 
-def _algorithm_in(args: list[str]) -> tuple[str, str]:
-    """The algorithm that the command line asks for, by name or through a preset, and the environment of the preset."""
-    from ..algorithms.presets import preset
-
-    env = next((a for a in args if preset(a)), "")
-    for i, arg in enumerate(args):
-        if arg == "--algo" and i + 1 < len(args):
-            return args[i + 1], env
-        if arg.startswith("--algo="):
-            return arg.removeprefix("--algo="), env
-        if arg == "--resume" and i + 1 < len(args):
-            found = _algorithm_of_run(args[i + 1])
-        elif arg.startswith("--resume="):
-            found = _algorithm_of_run(arg.removeprefix("--resume="))
-        else:
-            continue
-        if found:
-            return found, env
-    return preset(env).get("algo", "reinforce"), env
-
-
-def _algorithm_of_run(folder: str) -> str | None:
-    from ..errors import NpgradError
-    from ..training.folder import read_config
-
-    try:
-        return str(read_config(Path(folder)).get("algo", "")) or None
-    except NpgradError:
-        return None  # told later, with the remedy
-
-
 @contextmanager
 def _as_usage_error(ctx: click.Context) -> Iterator[None]:
     """Settings that are wrong in themselves are wrong usage, under the names of their flags."""
@@ -256,7 +244,7 @@ def _as_usage_error(ctx: click.Context) -> Iterator[None]:
         yield
     except InvalidInput as error:
         text = str(error)
-        for option in ctx.command.get_params(ctx) if "npgrad.options" in ctx.meta else []:
-            if option.name and text.startswith(f"{option.name} is "):
-                text = f"{option.opts[0]}{text[len(option.name) :]}"
+        for param in ctx.command.get_params(ctx):
+            if text.startswith(f"{param.name} is "):
+                text = param.opts[0] + text.removeprefix(str(param.name))
         raise click.UsageError(text, ctx) from error

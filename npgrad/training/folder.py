@@ -19,12 +19,12 @@ from ..errors import CorruptFile, RunFolderError
 from ..files import write_text
 from ..types import FloatArray, IntArray, State
 from .checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
+from .config import CONFIG, read_config
 from .curve import learning_curve_svg
 from .tables import Table
 
 __all__ = ["RunFolder"]
 
-CONFIG = "config.json"
 PROGRESS = "progress.csv"
 MONITOR = "monitor.csv"
 AGENT = "agent.npz"
@@ -253,28 +253,6 @@ class RunFolder:
 
 
 _NAMES = (CONFIG, PROGRESS, MONITOR, AGENT, LAST_AGENT, CHECKPOINT, PREVIOUS, CURVE)
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """What ``config.json`` in the run folder `path` says.
-
-    Raises
-    ------
-    RunFolderError
-        If there is no such file.
-    CorruptFile
-        If it is not a JSON object.
-    """
-    file = Path(path) / CONFIG
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunFolderError(f"{path} is no run folder: {CONFIG} cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise CorruptFile(f"{file} is not JSON ({error}); restore it, or start a new run") from error
-    if not isinstance(config, dict):
-        raise CorruptFile(f"{file} holds a {type(config).__name__}, expected an object; restore it, or start a new run")
-    return config
 
 
 def _plain(name: str) -> str:

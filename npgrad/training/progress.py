@@ -10,6 +10,7 @@ from typing import IO, Any
 __all__ = ["ProgressBar"]
 
 BAR_FORMAT = "{percentage:3.0f}% {bar:25} {n_fmt}/{total_fmt} steps · {rate_fmt}{postfix} · {remaining} left"
+ERASE = "\x1b[K"  # the rest of the line, where a terminal may have put ^C
 
 
 class ProgressBar:
@@ -61,7 +62,7 @@ class ProgressBar:
         with contextlib.suppress(OSError, RuntimeError):  # the reader has gone; another write was interrupted
             if self._bar is not None:
                 self._bar.clear()
-            print(message, file=self.stream, flush=True)
+            print(message + (ERASE if self.terminal else ""), file=self.stream, flush=True)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -10,7 +10,7 @@ import pytest
 from npgrad.deploy import load_agent
 from npgrad.errors import CorruptFile, InvalidInput, RunFolderError
 from npgrad.training import Metrics, RunFolder, train
-from npgrad.training.folder import read_config
+from npgrad.training.config import read_config
 from npgrad.training.tables import Table
 from tests.training.quadratic import Quadratic, evaluate
 
