@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UnknownName
-from ..validation import require_positive, require_probability
 
 __all__ = ["ReinforceSettings", "hyper"]
 
@@ -42,6 +41,8 @@ class ReinforceSettings:
     normalize_observations: bool = hyper(False, "standardise observations by their running mean and deviation")
 
     def __post_init__(self) -> None:
+        from ..validation import require_positive, require_probability  # they import NumPy, which help does without
+
         require_positive("n_episodes", self.n_episodes)
         require_positive("learning_rate", self.learning_rate)
         require_probability("gamma", self.gamma)
