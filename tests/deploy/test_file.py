@@ -243,7 +243,7 @@ def test_mutated_files(path):
     data = np.frombuffer(path.read_bytes(), np.uint8)
     agent, loaded = load_agent(path), 0
     tracemalloc.start()
-    for trial in range(400):
+    for trial in range(300):
         mutant = data.copy()
         places = rng.integers(0, len(data), rng.integers(1, 4))
         if trial % 4 == 0:
@@ -261,7 +261,7 @@ def test_mutated_files(path):
             continue
         loaded += 1
         assert np.array_equal(other.theta, agent.theta)
-    assert 0 < loaded < 200  # some bytes of a zip archive matter to nobody
+    assert 0 < loaded < 150  # some bytes of a zip archive matter to nobody
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
 
@@ -272,7 +272,7 @@ def test_mutated_headers(path):
         content = {name: old.read(name) for name in old.namelist()}
     spots = list(places(json.loads(content["header.json"])))
     tracemalloc.start()
-    for _ in range(400):
+    for _ in range(300):
         header = json.loads(content["header.json"])
         for _ in range(rng.integers(1, 3)):
             with contextlib.suppress(KeyError, IndexError, TypeError):  # the place went with the change before
