@@ -1,21 +1,18 @@
-"""Rollouts in compiled environments: fused for linear softmax policies, NumPy's forward between steps for others."""
+"""Rollouts in compiled environments: fused for linear policies, NumPy's forward between steps for others."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import TypeGuard
 
 import numpy as np
 
 from .. import jit, noise, pool, spaces
-from ..distributions import Categorical
 from ..envs import CompiledEnv
-from ..functions import Linear
 from ..noise.compiled import fill
-from ..policies import ComposedPolicy, Policy
+from ..policies import Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Live, blocks_of
-from .fused import roll_fused
+from .fused import affine_of, roll_fused
 from .loop import roll
 
 __all__ = ["CompiledRollout"]
@@ -63,31 +60,20 @@ class CompiledRollout:
     ) -> Batch:
         """The complete episodes first, …, first + count − 1, in that order."""
 
+        linear = affine_of(policy, theta)
+
         def block(bounds: tuple[int, int]) -> Batch:
             n_slots = min(self.n_envs, bounds[1] - bounds[0])
             live = Live.idle(n_slots, policy, theta, *bounds)
             slots = CompiledSlots(self.env, n_slots, seed)
-            if is_fused(policy) and theta.dtype == np.float64:
-                record = roll_fused(slots, policy, theta, live, seed=seed, deterministic=deterministic)
-            else:
-                record = roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic)
-            return record.batch()
+            if linear is not None:
+                return roll_fused(slots, policy, linear, live, seed=seed, greedy=deterministic)
+            return roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic).batch()
 
         return concatenate(pool.map_ordered(block, blocks_of(first, count, 2 * self.n_envs), executor))
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def is_fused(policy: Policy) -> TypeGuard[ComposedPolicy]:
-    """Whether the fused kernel covers the policy: a softmax of a linear function of the raw observation."""
-    return (
-        isinstance(policy, ComposedPolicy)
-        and type(policy.function) is Linear
-        and type(policy.distribution) is Categorical
-        and policy.normaliser is None
-        and policy.n_masked == 0
-    )
 
 
 class CompiledSlots:

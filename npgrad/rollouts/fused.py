@@ -1,189 +1,333 @@
-"""The rollout of a linear softmax policy in a compiled environment as one kernel."""
+"""The rollout of a linear policy in a compiled environment as one kernel: y = x W + b, a ~ p(·; y), step."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import jit, noise
-from ..functions import Linear
+from ..distributions import Categorical, DiagonalGaussian
+from ..elementary import exp, log
+from ..functions import Concatenated, Constant, Fixed, Function, Linear
 from ..noise.compiled import fill
-from ..policies import ComposedPolicy
-from ..types import Array, FloatArray, IntArray
-from .base import Live, Record, Segments
+from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
+from ..types import Array, Batch, BoolArray, FloatArray, IntArray
+from .base import Live
 
 if TYPE_CHECKING:
     from .compiled import CompiledSlots
 
-__all__ = ["roll_fused"]
+__all__ = ["Affine", "affine_of", "roll_fused"]
 
-CHUNK = 128  # steps between two visits to Python
-EPISODE, T, SEGMENT = 0, 1, 2  # rows of `slots`: what each slot is in
-NEXT, SEGMENTS, STEPS = 0, 1, 2  # entries of `counters`: next episode, segments begun, steps done in this call
-SEED, END, LIMIT, GREEDY = 0, 1, 2, 3  # entries of `settings`: noise key, last episode + 1, time limit, take the mode
+CHUNK = 125  # steps between two visits to Python; no power of two, or rows of all slots share a few cache lines
+EPISODE, T, SEGMENT, FIRST = 0, 1, 2, 3  # rows of `slots`: what each slot is in, and its first row in this chunk
+NEXT, SEGMENTS, STEPS, RUNS = 0, 1, 2, 3  # entries of `counters`: next episode, and how many were begun, done, written
+SEED, END, LIMIT, GREEDY, GAUSSIAN = 0, 1, 2, 3, 4  # entries of `settings`
 TERMINATED, TRUNCATED = 1, 2  # how a segment ended; 0: it did not
 ACTION, RESET, DYNAMICS = noise.ACTION, noise.RESET, noise.DYNAMICS  # a kernel freezes plain numbers
+HALF_LOG_2PI = 0.9189385332046727  # ½ log 2π
 
 
-def draw_softmax(y: FloatArray, i: int, u: float, greedy: bool) -> tuple[int, float]:
-    """The action of column i of the logits y (K, B) by the inverse distribution function at u, and its log π."""
-    best = 0
-    for k in range(1, y.shape[0]):
-        if y[k, i] > y[best, i]:
-            best = k
-    total = 0.0
-    for k in range(y.shape[0]):
-        total += math.exp(y[k, i] - y[best, i])
-    act = best
+def affine(x: FloatArray, W: FloatArray, b: FloatArray, y: FloatArray) -> None:
+    """y = x W + b for all slots: x (d, B), W (d, K), b (K,), y (K, B)."""
+    for k in range(W.shape[1]):
+        for i in range(x.shape[1]):
+            y[k, i] = b[k]
+        for j in range(W.shape[0]):
+            for i in range(x.shape[1]):
+                y[k, i] += x[j, i] * W[j, k]
+
+
+def draw_softmax(
+    y: FloatArray, u: FloatArray, greedy: bool, act: FloatArray, logp: FloatArray, top: FloatArray, total: FloatArray
+) -> None:
+    """Actions by the inverse distribution function at u, or the modes, and their log π; `top` and `total` are scratch.
+
+    y (K, B) becomes the running sums of exp(y_k − max y), but for the action's own y_k, which logp holds meanwhile.
+    """
+    n, b = y.shape
+    for i in range(b):
+        top[i] = y[0, i]
+        act[0, i] = 0.0
+    for k in range(1, n):
+        for i in range(b):
+            higher = y[k, i] > top[i]
+            top[i] = y[k, i] if higher else top[i]
+            act[0, i] = k if higher else act[0, i]  # the mode, the first of equals
+    for i in range(b):
+        total[i] = 0.0
+        logp[i] = 0.0  # y_a − max y of the mode
+    for k in range(n):
+        for i in range(b):
+            total[i] += exp(y[k, i] - top[i])
     if not greedy:
-        act = 0
-        below = math.exp(y[0, i] - y[best, i])  # Σ_{k ≤ act} exp(y_k − max y)
-        while act < y.shape[0] - 1 and below <= u * total:
-            act += 1
-            below += math.exp(y[act, i] - y[best, i])
-    return act, y[act, i] - y[best, i] - math.log(total)
+        for i in range(b):
+            act[0, i] = 0.0
+            u[0, i] *= total[i]  # Σ_{j≤k} exp(y_j − max y) ≤ u · total: the action is beyond k
+            logp[i] = y[0, i] - top[i]
+        for k in range(n - 1):
+            for i in range(b):
+                u[0, i] -= exp(y[k, i] - top[i])
+                beyond = u[0, i] >= 0.0
+                act[0, i] = k + 1.0 if beyond else act[0, i]
+                logp[i] = y[k + 1, i] - top[i] if beyond else logp[i]
+    for i in range(b):
+        logp[i] -= log(total[i])
+
+
+def draw_gaussian(y: FloatArray, z: FloatArray, greedy: bool, act: FloatArray, logp: FloatArray) -> None:
+    """a = μ + σ z, or μ, and its log π, with y = (μ, log σ) (2k, B) and z (k, B)."""
+    k = act.shape[0]
+    for i in range(act.shape[1]):
+        logp[i] = 0.0
+    for j in range(k):
+        for i in range(act.shape[1]):
+            z[j, i] = 0.0 if greedy else z[j, i]
+            act[j, i] = y[j, i] + exp(y[k + j, i]) * z[j, i]
+            logp[i] -= 0.5 * z[j, i] * z[j, i] + y[k + j, i] + HALF_LOG_2PI
 
 
 @jit.kernel(
-    "void(ENV_RESET, ENV_STEP, float64[::1], const(float64[:,::1]), const(float64[::1]), int64[::1], int64[::1],"
-    " int64[::1], int64[::1], int64[:,::1], float64[:,::1], float64[:,::1], int64[:,::1], float64[:,:,::1],"
-    " int64[:,::1], float64[:,::1], float64[:,::1], int64[::1], int64[::1], float64[:,::1])"
+    "void(ENV_RESET, ENV_STEP, float64[::1], const(float64[:,::1]), const(float64[::1]), const(float64[:,::1]),"
+    " int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[:,::1], float64[:,::1], float64[:,::1],"
+    " float64[:,:,::1], float64[:,:,::1], float64[:,::1], float64[:,::1], int64[:,::1], int64[::1], float64[:,::1])"
 )
-def roll_linear_softmax(
+def roll_linear(
     reset: Any,
     step: Any,
     params: FloatArray,
     W: FloatArray,
     b: FloatArray,
+    bounds: FloatArray,
     settings: IntArray,
     counters: IntArray,
+    kinds: IntArray,
     reset_kinds: IntArray,
     step_kinds: IntArray,
     slots: IntArray,
     state: FloatArray,
     obs: FloatArray,
-    out_segment: IntArray,
     out_obs: FloatArray,
-    out_act: IntArray,
+    out_act: FloatArray,
     out_rew: FloatArray,
     out_logp: FloatArray,
-    segment_episode: IntArray,
+    runs: IntArray,
     segment_end: IntArray,
     segment_final: FloatArray,
 ) -> None:
-    """Step a block of B slots until all idle or the outputs (n, B, …) are full.
+    """Step B slots until all idle or the outputs (B, n, …) are full.
 
-    `slots` (3, B) with row EPISODE −1 where a slot idles, `state` (S, B) and `obs` (d, B) go in and come out.
+    `slots` (4, B), with EPISODE −1 where a slot idles, `state` (S, B) and `obs` (d, B) go in and come out. A run is a
+    stretch of rows of one segment: (slot, first row, rows, segment).
     """
-    n_slots, d, n_actions = state.shape[1], obs.shape[0], W.shape[1]
-    episode, t, segment = slots[EPISODE], slots[T], slots[SEGMENT]
-    u, y, act = np.empty((1, n_slots)), np.empty((n_actions, n_slots)), np.zeros((1, n_slots))
+    n_slots, d, n_act = state.shape[1], obs.shape[0], bounds.shape[1]
+    episode, t, segment, first = slots[EPISODE], slots[T], slots[SEGMENT], slots[FIRST]
+    u, y = np.empty((len(kinds), n_slots)), np.empty((W.shape[1], n_slots))
     u_reset, u_step = np.empty((len(reset_kinds), n_slots)), np.empty((len(step_kinds), n_slots))
+    act, mapped, logp = np.empty((n_act, n_slots)), np.empty((n_act, n_slots)), np.empty(n_slots)
     rew, terminated = np.zeros(n_slots), np.zeros(n_slots, dtype=np.bool_)
+    top, total = np.empty(n_slots), np.empty(n_slots)
     free, begun = np.empty(n_slots, dtype=np.int64), np.empty(n_slots, dtype=np.int64)
     begun_episode, zero = np.empty(n_slots, dtype=np.int64), np.zeros(n_slots, dtype=np.int64)
-    uniform = np.zeros(1, dtype=np.int64)  # one uniform number draws an action
-    n_free = 0
+    n_free, n_running = 0, 0
     for i in range(n_slots):
+        first[i] = 0
         if episode[i] < 0:
             free[n_free] = i
             n_free += 1
+        else:
+            n_running += 1
 
     n = 0
     while True:
-        # free slots take the next episodes, as far as there are any
-        n_begun = 0
+        n_begun = 0  # free slots take the next episodes, as far as there are any
         for k in range(n_free):
             i = free[k]
             episode[i] = -1
             if counters[NEXT] < settings[END]:
                 episode[i] = counters[NEXT]
-                t[i] = 0
-                segment[i] = counters[SEGMENTS]
-                segment_episode[segment[i]] = episode[i]
-                begun[n_begun] = i
-                begun_episode[n_begun] = episode[i]
+                t[i], segment[i], first[i] = 0, counters[SEGMENTS], n
+                begun[n_begun], begun_episode[n_begun] = i, episode[i]
                 n_begun += 1
                 counters[NEXT] += 1
                 counters[SEGMENTS] += 1
         if n_begun > 0:
             fill(reset_kinds, settings[SEED], RESET, begun_episode[:n_begun], zero[:n_begun], u_reset)
             reset(params, begun[:n_begun], u_reset, state, obs)
-        n_running = 0
-        for i in range(n_slots):
-            if episode[i] >= 0:
-                n_running += 1
-        if n_running == 0 or n == out_segment.shape[0]:
+            n_running += n_begun
+        if n_running == 0 or n == out_rew.shape[1]:
             break
 
-        # y = x W + b, a ~ softmax(y)
-        fill(uniform, settings[SEED], ACTION, episode, t, u)
-        for k in range(n_actions):
+        affine(obs, W, b, y)
+        if settings[GREEDY] == 0:
+            fill(kinds, settings[SEED], ACTION, episode, t, u)
+        if settings[GAUSSIAN] != 0:
+            draw_gaussian(y, u, settings[GREEDY] != 0, act, logp)
+        else:
+            draw_softmax(y, u, settings[GREEDY] != 0, act, logp, top, total)
+        for j in range(n_act):
             for i in range(n_slots):
-                y[k, i] = b[k]
-            for j in range(d):
-                for i in range(n_slots):
-                    y[k, i] += obs[j, i] * W[j, k]
-        for i in range(n_slots):
-            a, out_logp[n, i] = draw_softmax(y, i, u[0, i], settings[GREEDY] != 0)
-            out_act[n, i] = a
-            act[0, i] = a
-        for i in range(n_slots):
-            out_segment[n, i] = segment[i] if episode[i] >= 0 else -1
-            for j in range(d):
-                out_obs[n, i, j] = obs[j, i]
+                mapped[j, i] = min(max(act[j, i] + bounds[2, j], bounds[0, j]), bounds[1, j])
+        for j in range(d):
+            for i in range(n_slots):
+                out_obs[i, n, j] = obs[j, i]
+        for j in range(n_act):
+            for i in range(n_slots):
+                out_act[i, n, j] = act[j, i]
 
         if len(step_kinds) > 0:
             fill(step_kinds, settings[SEED], DYNAMICS, episode, t, u_step)
-        step(params, act, u_step, state, obs, rew, terminated)
+        step(params, mapped, u_step, state, obs, rew, terminated)
 
+        n += 1
         n_free = 0
         for i in range(n_slots):
-            out_rew[n, i] = rew[i]
+            out_logp[i, n - 1] = logp[i]
+            out_rew[i, n - 1] = rew[i]
             t[i] += 1
             if episode[i] >= 0 and (terminated[i] or t[i] >= settings[LIMIT]):
                 segment_end[segment[i]] = TERMINATED if terminated[i] else TRUNCATED
                 for j in range(d):
                     segment_final[segment[i], j] = obs[j, i]
+                write_run(runs, counters, i, first[i], n, segment[i])
                 free[n_free] = i
                 n_free += 1
-        n += 1
+        n_running -= n_free
+    for i in range(n_slots):
+        if episode[i] >= 0 and first[i] < n:
+            write_run(runs, counters, i, first[i], n, segment[i])
     counters[STEPS] = n
 
 
-def roll_fused(
-    block: CompiledSlots, policy: ComposedPolicy, theta: Array, live: Live, *, seed: int, deterministic: bool
-) -> Record:
-    """As `loop.roll` with n_steps=None, by the fused kernel; slots begin idle."""
-    env, b, d = block.env, block.n_slots, block.obs.shape[0]
-    n_episodes = live.end - live.next_episode
-    settings = np.array([np.uint64(seed).astype(np.int64), live.end, block.limit, deterministic], dtype=np.int64)
-    counters = np.array([live.next_episode, 0, 0], dtype=np.int64)
-    slots = np.stack([live.episode, live.t, live.episode])
-    function = policy.function
-    if not isinstance(function, Linear):
-        raise TypeError(f"the fused rollout takes a Linear function, got {type(function).__name__}")
-    W, bias = function.split(theta)
-    bias = bias if function.bias else np.zeros(function.n_out)
-    episode, end = np.zeros(n_episodes, dtype=np.int64), np.zeros(n_episodes, dtype=np.int64)
-    final = np.zeros((n_episodes, d))
+def write_run(runs: IntArray, counters: IntArray, slot: int, first: int, end: int, segment: int) -> None:
+    """Rows first … end − 1 of a slot belong to a segment."""
+    r = counters[RUNS]
+    runs[r, 0], runs[r, 1], runs[r, 2], runs[r, 3] = slot, first, end - first, segment
+    counters[RUNS] += 1
+
+
+@jit.kernel(
+    "void(const(int64[:,::1]), int64[::1], const(float64[:,:,::1]), const(float64[:,:,::1]), const(float64[:,::1]),"
+    " const(float64[:,::1]), float64[:,::1], float64[:,::1], float64[::1], float64[::1])"
+)
+def gather_runs(
+    runs: IntArray,
+    cursor: IntArray,
+    obs: FloatArray,
+    act: FloatArray,
+    rew: FloatArray,
+    logp: FloatArray,
+    out_obs: FloatArray,
+    out_act: FloatArray,
+    out_rew: FloatArray,
+    out_logp: FloatArray,
+) -> None:
+    """Copy each run of a chunk to where its segment has got to: `cursor` (N,), which advances."""
+    for r in range(runs.shape[0]):
+        slot, first, length, segment = runs[r, 0], runs[r, 1], runs[r, 2], runs[r, 3]
+        to = cursor[segment]
+        for n in range(length):
+            for j in range(obs.shape[2]):
+                out_obs[to + n, j] = obs[slot, first + n, j]
+            for j in range(act.shape[2]):
+                out_act[to + n, j] = act[slot, first + n, j]
+            out_rew[to + n] = rew[slot, first + n]
+            out_logp[to + n] = logp[slot, first + n]
+        cursor[segment] += length
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What the kernel takes of a policy: y = x W + b, the family of p, and the action map as bounds and offset."""
+
+    W: FloatArray
+    b: FloatArray
+    gaussian: bool
+    bounds: FloatArray  # rows low, high, offset; (3, k)
+
+
+def affine_of(policy: Policy, theta: Array) -> Affine | None:
+    """`policy` as the kernel takes it, or None: a softmax or diagonal Gaussian of an affine function of the raw obs."""
+    if not isinstance(policy, ComposedPolicy) or policy.normaliser is not None or policy.n_masked:
+        return None
+    if theta.dtype != np.float64:
+        return None
+    found = _affine(policy.function, theta)
+    if found is None:
+        return None
+    W, b = found
+    match policy.distribution, policy.action_map:
+        case Categorical(), Identity() | Offset():
+            offset = policy.action_map.start if isinstance(policy.action_map, Offset) else 0
+            return Affine(W, b, gaussian=False, bounds=np.array([[-np.inf], [np.inf], [offset]], dtype=np.float64))
+        case DiagonalGaussian(k=k), Identity():
+            return Affine(W, b, gaussian=True, bounds=np.array([[-np.inf] * k, [np.inf] * k, [0.0] * k]))
+        case DiagonalGaussian(k=k), Clip(low=low, high=high):
+            return Affine(W, b, gaussian=True, bounds=np.array([low, high, [0.0] * k]))
+        case _:
+            return None
+
+
+def _affine(f: Function, theta: Array) -> tuple[FloatArray, FloatArray] | None:
+    """W (d, K) and b (K,) of a function that is affine in its input; None for others."""
+    match f:
+        case Linear():
+            W, b = f.split(theta)
+            return np.ascontiguousarray(W), b.copy() if f.bias else np.zeros(f.n_out)
+        case Constant() | Fixed():
+            return np.zeros((f.n_in, f.n_out)), f.at(theta, np.zeros((1, f.n_in))).y[0]
+        case Concatenated():
+            ends = np.cumsum([part.n_params for part in f.parts])[:-1]
+            parts = [_affine(part, own) for part, own in zip(f.parts, np.split(theta, ends), strict=True)]
+            if None in parts:
+                return None
+            Ws, bs = zip(*[part for part in parts if part is not None], strict=True)
+            return np.concatenate(Ws, axis=1), np.concatenate(bs)
+        case _:
+            return None
+
+
+def roll_fused(block: CompiledSlots, policy: Policy, linear: Affine, live: Live, *, seed: int, greedy: bool) -> Batch:
+    """The complete episodes that `live`, all idle, has before it."""
+    env, b, d, k = block.env, block.n_slots, block.obs.shape[0], linear.bounds.shape[1]
+    n_episodes, first = live.end - live.next_episode, live.next_episode
+    key = np.uint64(seed).astype(np.int64)
+    settings = np.array([key, live.end, block.limit, greedy, linear.gaussian], dtype=np.int64)
+    counters = np.array([first, 0, 0, 0], dtype=np.int64)
+    slots = np.stack([live.episode, live.t, live.t, live.t])
+    kinds = noise.kind_codes(policy.draws)
+    end, final = np.zeros(n_episodes, dtype=np.int64), np.zeros((n_episodes, d))
     reset, step = jit.env_function(env.reset, "reset"), jit.env_function(env.step, "step")
     chunks: list[tuple[Array, ...]] = []
     while not chunks or counters[STEPS] == CHUNK:
-        out = (
-            np.empty((CHUNK, b), dtype=np.int64),
-            np.empty((CHUNK, b, d)),
-            np.empty((CHUNK, b), dtype=np.int64),
-            np.empty((CHUNK, b)),
-            np.empty((CHUNK, b)),
-        )
-        roll_linear_softmax(
-            reset, step, block.params, W, bias, settings, counters, block.kinds["reset"], block.kinds["step"],
-            slots, block.state, block.obs, *out, episode, end, final,
+        out = np.empty((b, CHUNK, d)), np.empty((b, CHUNK, k)), np.empty((b, CHUNK)), np.empty((b, CHUNK))
+        runs = np.empty((b + n_episodes, 4), dtype=np.int64)
+        counters[RUNS] = 0
+        roll_linear(
+            reset, step, block.params, linear.W, linear.b, linear.bounds, settings, counters, kinds,
+            block.kinds["reset"], block.kinds["step"], slots, block.state, block.obs, *out, runs, end, final,
         )  # fmt: skip
-        chunks.append(tuple(array[: counters[STEPS]] for array in out))
-    segments = Segments(list(episode), [0] * n_episodes, list(end == TERMINATED), list(end == TRUNCATED), list(final))
-    segment, obs, act, rew, logp = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
-    return Record(segment, obs, act, rew, logp, segments)
+        chunks.append((runs[: counters[RUNS]], *out))
+
+    lengths = np.zeros(n_episodes, dtype=np.int64)
+    for runs, *_ in chunks:
+        np.add.at(lengths, runs[:, 3], runs[:, 2])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    total, cursor = int(offsets[-1]), offsets[:-1].copy()
+    obs, act, rew, logp = np.empty((total, d)), np.empty((total, k)), np.empty(total), np.empty(total)
+    for runs, *rows in chunks:
+        gather_runs(runs, cursor, rows[0], rows[1], rows[2], rows[3], obs, act, rew, logp)
+    terminated: BoolArray = end == TERMINATED
+    return Batch(
+        obs=obs,
+        act=act if linear.gaussian else act[:, 0].astype(np.int64),
+        rew=rew,
+        logp=logp,
+        offsets=offsets,
+        terminated=terminated,
+        truncated=end == TRUNCATED,
+        final_obs=final,
+        episode=np.arange(first, first + n_episodes),
+    )

@@ -13,7 +13,7 @@ from npgrad import noise
 from npgrad.envs import compiled_twin
 from npgrad.policies import Normaliser, make_policy
 from npgrad.rollouts import CompiledRollout, GymnasiumRollout, make_rollout
-from npgrad.rollouts.compiled import is_fused
+from npgrad.rollouts.fused import affine_of
 
 CARTPOLE = compiled_twin("CartPole-v1")
 FIELDS = ("obs", "act", "rew", "logp", "offsets", "episode", "start", "terminated", "truncated", "final_obs")
@@ -36,8 +36,8 @@ def identity_behind_a_normaliser(policy):
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_fused_kernel_and_general_loop_do_the_same(deterministic):
     rollout, slow = CompiledRollout(CARTPOLE, n_envs=5), identity_behind_a_normaliser(LINEAR)
-    assert is_fused(LINEAR)
-    assert not is_fused(slow)
+    assert affine_of(LINEAR, THETA) is not None
+    assert affine_of(slow, THETA) is None
     args = dict(seed=3, first=2, count=13, deterministic=deterministic)
     a, b = rollout.episodes(LINEAR, THETA, **args), rollout.episodes(slow, THETA, **args)
     for name in FIELDS:
