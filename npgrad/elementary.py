@@ -16,11 +16,14 @@ The polynomials are interpolations at Chebyshev nodes, done in 70 digits, of the
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["exp", "log", "sincos", "sincospi", "tanh"]
+__all__ = ["exp", "from_bits", "log", "sincos", "sincospi", "tanh", "to_bits"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # A double is sign | 11 bits of exponent + 1023 | 52 bits of mantissa.
 _ONE_BITS = 1023 << 52  # of 1.0
@@ -40,25 +43,55 @@ _PI = 3.141592653589793
 _ABOVE_QUARTER_PI = 0.786  # n is rounded: r may exceed π/4 by 10⁻⁸
 
 
-def _bits(x: Any) -> Any:
-    """The 64 bits of doubles, as integers."""
+def _scalar_double(x: Any) -> Any:
+    return np.float64(x)
+
+
+def _scalar_to_bits(x: Any) -> Any:
     return np.float64(x).view(np.int64)
 
 
-def _from_bits(i: Any) -> Any:
-    """The doubles with these 64 bits."""
+def _scalar_from_bits(i: Any) -> Any:
     return np.int64(i).view(np.float64)
+
+
+def _compiled_as(twin: Function) -> Callable[[Function], Function]:
+    """Name the function that kernels compile instead: numba cannot view a scalar as NumPy views an array."""
+
+    def mark(function: Function) -> Function:
+        setattr(function, "compiled", twin)  # noqa: B010  # read by npgrad.jit.source
+        return function
+
+    return mark
+
+
+@_compiled_as(_scalar_double)
+def _double(x: Any) -> Any:
+    """Numbers as doubles."""
+    return np.asarray(x, np.float64)[()]
+
+
+@_compiled_as(_scalar_to_bits)
+def to_bits(x: Any) -> Any:
+    """The 64 bits of doubles, as integers."""
+    return np.asarray(x, np.float64).view(np.int64)[()]
+
+
+@_compiled_as(_scalar_from_bits)
+def from_bits(i: Any) -> Any:
+    """The doubles with these 64 bits."""
+    return np.asarray(i, np.int64).view(np.float64)[()]
 
 
 def _power_of_two(k: Any) -> Any:
     """2^k for integers −1022 ≤ k ≤ 1023."""
-    return _from_bits((k + 1023) << 52)
+    return from_bits((k + 1023) << 52)
 
 
 def _reduced_expm1(x: Any) -> tuple[Any, Any]:
     """k and e^r − 1 with x = k log 2 + r, |r| ≤ ½ log 2."""
     shifted = x * _INV_LN2 + _SHIFT
-    k = _bits(shifted) - _SHIFT_BITS
+    k = to_bits(shifted) - _SHIFT_BITS
     n = shifted - _SHIFT  # k as a double
     r = (x - n * _LN2_HI) - n * _LN2_LO
     # (e^r − 1 − r) / r²
@@ -94,7 +127,7 @@ def exp(x: Any) -> Any:
     >>> float(exp(0.0)), float(exp(-1000.0))
     (1.0, 0.0)
     """
-    k, p = _reduced_expm1(np.minimum(np.maximum(np.float64(x), -746.0), 711.0))
+    k, p = _reduced_expm1(np.minimum(np.maximum(_double(x), -746.0), 711.0))
     half = k >> 1  # 2^k in two factors: k itself may be no exponent of a normal double
     return (1.0 + p) * _power_of_two(half) * _power_of_two(k - half)
 
@@ -117,10 +150,10 @@ def log(x: Any) -> Any:
     >>> float(log(1.0)), float(log(8.0))
     (0.0, 2.0794415416798357)
     """
-    bits = _bits(x)
+    bits = to_bits(x)
     k = (bits - _SQRT_HALF_BITS) >> 52
-    m = _from_bits(bits - (k << 52))  # x = 2^k m, √½ ≤ m < √2
-    n = _from_bits(k + _SHIFT_BITS) - _SHIFT  # k as a double
+    m = from_bits(bits - (k << 52))  # x = 2^k m, √½ ≤ m < √2
+    n = from_bits(k + _SHIFT_BITS) - _SHIFT  # k as a double
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -161,11 +194,11 @@ def _sincos_quarter(r: Any, q: Any) -> tuple[Any, Any]:
     w = 1.0 - h
     cos_r = w + (((1.0 - w) - h) + (z * z) * p)
     # an odd q exchanges the two; the sine is negated in quadrants 2 and 3, the cosine in 1 and 2
-    s = _bits(sin_r)
-    c = _bits(cos_r)
+    s = to_bits(sin_r)
+    c = to_bits(cos_r)
     exchanged = (s ^ c) & -(q & 1)
-    sine = _from_bits((s ^ exchanged) ^ ((q & 2) << 62))
-    cosine = _from_bits((c ^ exchanged) ^ (((q + 1) & 2) << 62))
+    sine = from_bits((s ^ exchanged) ^ ((q & 2) << 62))
+    cosine = from_bits((c ^ exchanged) ^ (((q + 1) & 2) << 62))
     return sine, cosine
 
 
@@ -188,9 +221,9 @@ def sincos(x: Any) -> tuple[Any, Any]:
     >>> sine, cosine
     (array([0.        , 0.84147098]), array([1.        , 0.54030231]))
     """
-    x = np.float64(x)
+    x = _double(x)
     shifted = x * _TWO_OVER_PI + _SHIFT
-    q = _bits(shifted) - _SHIFT_BITS
+    q = to_bits(shifted) - _SHIFT_BITS
     n = shifted - _SHIFT
     r = ((x - n * _HALF_PI_1) - n * _HALF_PI_2) - n * _HALF_PI_3
     return _sincos_quarter(np.minimum(np.maximum(r, -_ABOVE_QUARTER_PI), _ABOVE_QUARTER_PI), q)
@@ -214,15 +247,15 @@ def sincospi(x: Any) -> tuple[Any, Any]:
     >>> [float(value) for value in sincospi(1.5)]
     [-1.0, 0.0]
     """
-    bits = _bits(x)
+    bits = to_bits(x)
     sign = bits & _SIGN
-    a = _from_bits(bits ^ sign)  # |x|
+    a = from_bits(bits ^ sign)  # |x|
     a = a - 2.0 * np.floor(0.5 * a)  # of one period, [0, 2); exact
     shifted = 2.0 * a + _SHIFT
-    q = _bits(shifted) - _SHIFT_BITS
+    q = to_bits(shifted) - _SHIFT_BITS
     n = shifted - _SHIFT
     sine, cosine = _sincos_quarter((a - 0.5 * n) * _PI, q)
-    return _from_bits(_bits(sine) ^ sign), cosine
+    return from_bits(to_bits(sine) ^ sign), cosine
 
 
 def tanh(x: Any) -> Any:
@@ -243,8 +276,8 @@ def tanh(x: Any) -> Any:
     >>> tanh(np.array([-1.0, 0.0, 30.0]))
     array([-0.76159416,  0.        ,  1.        ])
     """
-    bits = _bits(x)
-    k, p = _reduced_expm1(2.0 * np.minimum(_from_bits(bits & ~_SIGN), 22.0))
+    bits = to_bits(x)
+    k, p = _reduced_expm1(2.0 * np.minimum(from_bits(bits & ~_SIGN), 22.0))
     power = _power_of_two(k)
     t = power * p + (power - 1.0)  # e^{2|x|} − 1
-    return _from_bits(_bits(t / (t + 2.0)) | (bits & _SIGN))
+    return from_bits(to_bits(t / (t + 2.0)) | (bits & _SIGN))

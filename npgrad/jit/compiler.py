@@ -153,7 +153,7 @@ def _device(callee: Any) -> Any:
     key = (function, _content(function))  # a constant it reads may be another one by now
     if key not in _devices:
         twin = _copy(function)
-        options = _DEVICE_OPTIONS if callee is function else _KERNEL_OPTIONS
+        options = _DEVICE_OPTIONS if isinstance(callee, types.FunctionType) else _KERNEL_OPTIONS
         _devices[key] = load_numba().njit(**options)(twin)
         source.link(twin, function, _device)
     return _devices[key]

@@ -43,18 +43,20 @@ def is_foreign(module: str | None) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """The plain function that a kernel, or a function compiled by numba, is made of; other values as they are."""
-    return getattr(value, "py_func", value)
+    """What is compiled for a value: the plain function that a kernel, or a function compiled by numba, is made of.
+
+    A function with an attribute ``compiled`` names another function for that; other values stay as they are.
+    """
+    function = getattr(value, "py_func", value)
+    return getattr(function, "compiled", function) if isinstance(function, types.FunctionType) else value
 
 
 def is_callee(value: Any) -> bool:
     """Whether `value` is a plain function or one of our kernels, and so must be compiled along."""
     function = plain(value)
-    return (
-        isinstance(function, types.FunctionType)
-        and not is_foreign(function.__module__)
-        and (value is function or not is_foreign(type(value).__module__))
-    )
+    if not isinstance(function, types.FunctionType) or is_foreign(function.__module__):
+        return False
+    return isinstance(value, types.FunctionType) or not is_foreign(type(value).__module__)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:

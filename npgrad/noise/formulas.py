@@ -54,7 +54,7 @@ def counter(stream: Any, kind: Any, block: Any, episode: Any, step: Any) -> tupl
 def _unit(low: Any, high: Any) -> Any:
     """u = (n + ½) · 2⁻⁵², n the top 52 bits of 64: exact, in the open (0, 1), symmetric about ½."""
     n = (high << 20) | (low >> 12)
-    return np.int64(n | _ONE_BITS).view(np.float64) - _ONE_LESS  # 1 + 2⁻⁵² n − (1 − 2⁻⁵³)
+    return elementary.from_bits(n | _ONE_BITS) - _ONE_LESS  # 1 + 2⁻⁵² n − (1 − 2⁻⁵³)
 
 
 def uniforms(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, Any]:
