@@ -118,13 +118,17 @@ class _DiskCache:
         target_context.refresh()  # numba's own tables must be complete before code that uses them is linked
         try:
             return numba_part("compiler").CompileResult._rebuild(target_context, *pickle.loads(payload))
-        except Exception:  # another numba's file, or one from hell: compile
+        except Exception:  # a file that is whole, but not what numba expects: compile
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         if result.lifted or result.library.has_dynamic_globals:  # holds addresses of this process
             return
-        cache.save(self._key(signature), numba_part("serialize").dumps(result._reduce()))
+        try:
+            payload = numba_part("serialize").dumps(result._reduce())
+        except Exception:  # something in it has no lasting form: compile again next time
+            return
+        cache.save(self._key(signature), payload)
 
     def flush(self) -> None:
         pass
