@@ -123,14 +123,20 @@ class GaussianMixture(RealActions):
         return row
 
     def _quadrature(self, name: str, y: Array) -> Iterator[tuple[slice, Array, Array, Array]]:
-        """Chunks of t rows: y and a at all their points, (t·points, …), and the weights, (t, points)."""
+        """Chunks of t rows: y and a at all their points, (t·points, …), and the weights, (t, points).
+
+        H does not change if all means move together: the narrowest component is put at 0, where floats are densest.
+        """
         if self.k > 1:
             raise missing(self, name)
-        n_points = (len(PANELS) * self.components - 1) * NODES
+        M = self.components
+        n_points = (len(PANELS) * M - 1) * NODES
         step = max(1, CHUNK // (n_points * self.n_y))
         for first in range(0, len(y), step):
             rows = slice(first, first + step)
-            y_rows = y[rows].astype(np.result_type(y, np.float64))
+            y_rows = y[rows].astype(np.result_type(y, np.float64))  # a copy
+            narrowest = M + y_rows.real[:, 2 * M :].argmin(axis=1)
+            y_rows[:, M : 2 * M] -= y_rows.real[np.arange(len(y_rows)), narrowest][:, None]
             _, mean, log_std = self._split(y_rows.real)
             a, weight = panels(np.sort((mean + np.exp(log_std) * PANELS).reshape(len(y_rows), -1)), NODES)
             yield rows, np.repeat(y_rows, n_points, axis=0), a.reshape(-1, 1), weight
