@@ -18,8 +18,8 @@ __all__ = ["evaluate"]
 
 @click.command("eval", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("path", metavar="DIR", type=click.Path(exists=True, path_type=Path))
-@click.option("--episodes", type=Setting(int, above=0), default="100", help="How many.  [default: 100]")
-@click.option("--seed", type=Setting(int), default="0", help="Of the evaluation.  [default: 0]")
+@click.option("--episodes", type=Setting(int, least=1), default="100", help="How many.  [default: 100]")
+@click.option("--seed", type=Setting(int, least=0), default="0", help="Of the evaluation.  [default: 0]")
 @click.option("--stochastic", is_flag=True, help="Draw actions; otherwise the most likely one is taken.")
 @click.option("--env", metavar="ID", help="Another environment than the agent was trained in.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -27,7 +27,7 @@ __all__ = ["evaluate"]
 def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | None, as_json: bool) -> None:
     """Evaluate the agent in the run folder DIR, or in an agent file, in Gymnasium's original of its environment."""
     from ..deploy import load_agent
-    from ..errors import RunFolderError
+    from ..errors import InvalidInput, RunFolderError
     from ..training import evaluate_policy, summarise
     from ..training.folder import AGENT
 
@@ -40,7 +40,12 @@ def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | 
         raise click.UsageError(f"{file} does not say which environment it came from; name it with --env ID")
     if ":" in env_id and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, return_episode_rewards=True)
+    try:
+        returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, return_episode_rewards=True)
+    except InvalidInput as error:
+        if env is None:
+            raise
+        raise click.UsageError(f"--env {env}: {error}") from error
     summary = summarise(returns, lengths, deterministic=not stochastic, seed=seed)
     click.echo(json.dumps(summary, allow_nan=False) if as_json else _line(summary, env_id))
 

@@ -24,16 +24,16 @@ class Setting(click.ParamType[Any]):
         Of the field.
     choices : tuple of str, optional
         The values a string may take.
-    above : float, optional
-        A bound that a number must exceed.
+    least : float, optional
+        The smallest number allowed.
     """
 
-    def __init__(self, hint: Any, choices: tuple[str, ...] | None = None, above: float | None = None) -> None:
+    def __init__(self, hint: Any, choices: tuple[str, ...] | None = None, least: float | None = None) -> None:
         options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
         self.optional = type(None) in options
         (self.kind,) = (o for o in options if o is not type(None))
         self.choices = choices
-        self.above = above
+        self.least = least
         kind = get_args(self.kind)[0] if get_origin(self.kind) is tuple else self.kind
         self.name = {int: "integer", float: "number"}.get(kind, "text")
         if get_origin(self.kind) is tuple:
@@ -70,8 +70,8 @@ class Setting(click.ParamType[Any]):
             if not number.is_integer():
                 raise ValueError(f"'{text}' is no whole number")
             number = int(text) if text.strip("+-").isdecimal() else int(number)  # 1e6 is one million
-        if self.above is not None and not number > self.above:
-            raise ValueError(f"{text} is not allowed, expected a number above {self.above:g}")
+        if self.least is not None and not number >= self.least:
+            raise ValueError(f"{text} is not allowed, expected {self.least:g} or more")
         return number
 
 
@@ -88,7 +88,7 @@ def options_of(
     Parameters
     ----------
     settings : dataclass
-        Fields may carry ``help``, ``choices``, ``flag``, ``metavar`` and ``above`` in their metadata.
+        Fields may carry ``help``, ``choices``, ``flag``, ``metavar`` and ``least`` in their metadata.
     skip : tuple of str
         Fields that are no options.
     preset : mapping, optional
@@ -108,7 +108,7 @@ def _option(field: Field[Any], hint: Any, preset: Mapping[str, Any], preset_of: 
     if hint is bool:
         names = [flag] if default is False and "flag" in field.metadata else [f"{flag}/--no-{flag[2:]}"]
         return click.Option([*names, field.name], is_flag=True, default=None, help=text)
-    kind = Setting(hint, field.metadata.get("choices"), field.metadata.get("above"))
+    kind = Setting(hint, field.metadata.get("choices"), field.metadata.get("least"))
     return click.Option([flag, field.name], type=kind, default=None, help=text, metavar=field.metadata.get("metavar"))
 
 

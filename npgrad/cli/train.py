@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +24,7 @@ __all__ = ["train"]
 
 FLAGS = "npgrad.flags"
 MAY_CHANGE = ("total_timesteps", "stop_at", "threads", "checkpoint_every", "quiet")  # on resume
+GO_ON = "; --stop-at none goes on"
 NOT_KEPT = ("out", "resume", "quiet")
 
 
@@ -140,16 +140,16 @@ def _resumed(ctx: click.Context, given: dict[str, Any]) -> _Plan:
     """The settings of a run that is there, but for what may change."""
     config = read_config(given["resume"])
     kept = {f.name: config[f.name] for f in fields(TrainSettings) if f.name in config}
-    hyper = dict(config.get("hyperparameters", {}))
+    stored = config.get("hyperparameters", {})
+    hyper = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
     for name, value in given.items():
         before = kept.get(name, hyper.get(name))
         if name == "out":
             raise click.UsageError("--out and --resume exclude each other: a resumed run stays in its folder", ctx)
         if name not in (*MAY_CHANGE, "resume") and value != before:
-            raise click.UsageError(
+            raise InvalidInput(
                 f"{name} is {value}, but the run in {given['resume']} has {before}; a resumed run keeps its settings "
-                "but for --steps, --stop-at, --threads and --checkpoint-every; start a new run to change others",
-                ctx,
+                "but for --steps, --stop-at, --threads and --checkpoint-every; start a new run to change others"
             )
     changed = {name: given[name] for name in (*MAY_CHANGE, "resume") if name in given}
     return _Plan(TrainSettings(**{**kept, **changed}), hyper)
@@ -168,6 +168,7 @@ def _build(plan: _Plan) -> Any:
         seed=settings.seed,
         engine=settings.engine,
         threads=settings.threads,
+        n_envs=settings.n_envs,
         **plan.hyper,
     )
 
@@ -183,7 +184,11 @@ def _run(plan: _Plan, model: Any) -> None:
     config = _config(plan, model)
     if settings.resume:
         folder = RunFolder.reopen(settings.resume)
-        folder.write_config({**config, "versions": folder.config.get("versions", config["versions"])})
+        begun, now = folder.config.get("versions", {}), config["versions"]
+        changed = [f"{name} {begun[name]}" for name in begun if now.get(name) != begun[name]]
+        if changed:
+            say(f"begun with {', '.join(changed)}: the bits of an uninterrupted run are not promised")
+        folder.write_config({**config, "versions": begun or now})
     elif settings.out:
         folder = RunFolder.create(settings.out, config)
     else:
@@ -208,6 +213,8 @@ def _run(plan: _Plan, model: Any) -> None:
 
 
 def _config(plan: _Plan, model: Any) -> dict[str, Any]:
+    from importlib import metadata
+
     shared = {name: value for name, value in asdict(plan.settings).items() if name not in NOT_KEPT}
     packages = ("npgrad", "numpy", "numba", "gymnasium")
     versions = {"python": ".".join(map(str, sys.version_info[:3]))} | {p: metadata.version(p) for p in packages}
@@ -225,13 +232,13 @@ def _summary(settings: TrainSettings, result: TrainingResult, folder: RunFolder)
             f"return    {result.best.result.mean_return:.1f}  (95% interval {low:.1f} to {high:.1f}; "
             f"{len(returns)} greedy episodes, best of {len(result.evaluations)} evaluations)"
         )
+    elif result.recent_return is not None:
+        lines.append(f"return    {result.recent_return:.1f}  (last training episodes; no evaluation yet)")
     why = {
-        "steps": "",
-        "threshold": f", stopped at a return of {settings.stop_at:g}" if settings.stop_at is not None else "",
+        "threshold": f", stopped at a return of {settings.stop_at}" + (GO_ON if settings.resume else ""),
         "interrupted": f", stopped by you; go on with: npgrad train --resume {folder.path}",
-        "callback": ", stopped by a callback",
     }
-    lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{why[result.stopped]}")
+    lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{why.get(result.stopped, '')}")
     lines.append(f"folder    {folder.path}")
     lines.append(f"evaluate  npgrad eval {folder.path}")
     return "\n".join(lines)

@@ -77,6 +77,8 @@ class TrainingResult:
         Why it ended.
     best : Evaluation or None
         That of `agent`.
+    recent_return : float or None
+        Mean over the last hundred training episodes, if any ended.
     seconds : float
         Of training, sessions before a resume included.
     """
@@ -86,6 +88,7 @@ class TrainingResult:
     evaluations: tuple[Evaluation, ...]
     stopped: Stopped
     best: Evaluation | None
+    recent_return: float | None
     seconds: float
 
 
@@ -187,7 +190,9 @@ def train(
         bar.close()
     run = loop.run
     agent = recipe.agent(run.best or run.state)
-    return TrainingResult(run.state, agent, run.evaluations, stopped, run.best_evaluation, run.elapsed)
+    return TrainingResult(
+        run.state, agent, run.evaluations, stopped, run.best_evaluation, loop.mean_return, run.elapsed
+    )
 
 
 class _Loop:
@@ -265,7 +270,8 @@ class _Loop:
             require_finite("theta", state.theta, "a smaller learning rate may help")
         except (NonFinite, EnvironmentFailure) as error:
             where = f"in iteration {before.iteration + 1}, after timestep {before.timesteps}"
-            raise type(error)(f"{where}: {error}") from error
+            kept = f"; the last good agent is in {self.folder.path}" if self.folder else ""
+            raise type(error)(f"{where}: {error}{kept}") from error
         if state.timesteps <= before.timesteps:
             raise InvalidInput(
                 f"step went from timestep {before.timesteps} to {state.timesteps}, expected it to rise; "
