@@ -270,3 +270,24 @@ def entropy_return(rew, entropy, gamma, beta):
     return [
         sum(gamma ** (k - t) * (rew[k] + (beta * entropy[k] if k > t else 0)) for k in range(t, T)) for t in range(T)
     ]
+
+
+def optimal_baseline(g, R, w):
+    """Σ w ‖g‖² R / Σ w ‖g‖²."""
+    rows = list(zip(g, R, w, strict=True))
+    return sum(wi * (gi @ gi) * Ri for gi, Ri, wi in rows) / sum(wi * (gi @ gi) for gi, _, wi in rows)
+
+
+def best_state_baseline(scores, psi, offsets, cells, n_cells, w):
+    """Σ w f_tᵀX / Σ w ‖f_t‖² over the rows of each cell, X the row's episode's Σ f Ψ; zero where there are none."""
+    X = score_sums(scores, psi, offsets)
+    b = np.zeros(n_cells)
+    for c in range(n_cells):
+        above = below = 0.0
+        for i, (start, end) in enumerate(itertools.pairwise(offsets)):
+            for t in range(start, end):
+                if cells[t] == c:
+                    above += w[i] * (scores[t] @ X[i])
+                    below += w[i] * (scores[t] @ scores[t])
+        b[c] = above / below if below else 0.0
+    return b

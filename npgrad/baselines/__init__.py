@@ -4,6 +4,15 @@ A baseline is a function ``(psi, batch) → b`` of shape (T,). Those fitted on t
 and say so by their names; the default, leave-one-out, is not.
 """
 
+from .fitted import BiasedFitted, CrossFitted, Fit, TableFit, return_mean_fit, time_mean_fit
+from .given import ConstantBaseline, StateBaseline, StateTable, TimeBaseline
+from .optimal import (
+    best_state_baseline,
+    leave_one_out_optimal,
+    leave_one_out_optimal_per_coordinate,
+    optimal_constant,
+    optimal_per_coordinate,
+)
 from .sample import (
     BASELINES,
     RETURN_BASELINES,
@@ -20,10 +29,25 @@ __all__ = [
     "BASELINES",
     "RETURN_BASELINES",
     "Baseline",
+    "BiasedFitted",
+    "ConstantBaseline",
+    "CrossFitted",
+    "Fit",
+    "StateBaseline",
+    "StateTable",
+    "TableFit",
+    "TimeBaseline",
+    "best_state_baseline",
     "biased_alive_mean",
     "biased_batch_mean",
     "biased_batch_mean_return",
     "leave_one_out",
+    "leave_one_out_optimal",
+    "leave_one_out_optimal_per_coordinate",
     "leave_one_out_return",
     "no_baseline",
+    "optimal_constant",
+    "optimal_per_coordinate",
+    "return_mean_fit",
+    "time_mean_fit",
 ]

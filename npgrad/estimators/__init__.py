@@ -1,6 +1,17 @@
 """Estimators: the only door to a gradient. An estimator is any ``(policy, theta, batch) → Estimate``."""
 
-from .base import Estimate, Estimator, score_function_estimate
+from .base import Estimate, Estimator, episode_estimate, episode_scores, score_function_estimate
 from .monte_carlo import PolicyGradient, reward_to_go, total_return
+from .optimal import OptimalBaselineGradient
 
-__all__ = ["Estimate", "Estimator", "PolicyGradient", "reward_to_go", "score_function_estimate", "total_return"]
+__all__ = [
+    "Estimate",
+    "Estimator",
+    "OptimalBaselineGradient",
+    "PolicyGradient",
+    "episode_estimate",
+    "episode_scores",
+    "reward_to_go",
+    "score_function_estimate",
+    "total_return",
+]

@@ -14,11 +14,21 @@ from ..pool import map_ordered
 from ..types import Array, Batch, FloatArray, IntArray
 from ..validation import require_finite, require_shape
 
-__all__ = ["Chunk", "Estimate", "Estimator", "chunks", "episode_estimate", "map_chunks", "score_function_estimate"]
+__all__ = [
+    "Chunk",
+    "Estimate",
+    "Estimator",
+    "chunks",
+    "episode_estimate",
+    "episode_scores",
+    "map_chunks",
+    "score_function_estimate",
+]
 
 Result = TypeVar("Result")
 
 CHUNK_ROWS = 2048  # rows that a policy is linearised on at once: kept in cache, and the unit that threads share out
+REMEDY = "a smaller learning rate or normalised rewards may help"
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,19 @@ class Estimate:
     gradient: Array
     squared_norms: FloatArray
     per_episode: Array | None = None
+
+    @classmethod
+    def of_terms(cls, terms: Array, keep: bool = True) -> Estimate:
+        """The estimate with these g_i, (N, P), which it keeps on request.
+
+        Raises
+        ------
+        NonFinite
+            If the gradient is NaN or infinite.
+        """
+        gradient = terms.mean(axis=0)
+        require_finite("gradient", gradient, REMEDY)
+        return cls(gradient, np.einsum("np,np->n", terms, terms), terms if keep else None)
 
     @property
     def n_episodes(self) -> int:
@@ -162,8 +185,20 @@ def episode_estimate(
         if keep_per_episode:
             kept.append(g)
     gradient = total / batch.n_episodes
-    require_finite("gradient", gradient, "a smaller learning rate or normalised rewards may help")
+    require_finite("gradient", gradient, REMEDY)
     return Estimate(gradient, np.concatenate(norms), np.concatenate(kept) if keep_per_episode else None)
+
+
+def episode_scores(
+    policy: Policy, theta: Array, batch: Batch, psi: FloatArray, executor: Executor | None = None
+) -> Array:
+    """g_i = Σ_t Ψ_{i,t} f_{i,t} of every episode, shape (N, P); arguments as for `score_function_estimate`."""
+    require_shape("psi", psi, (batch.n_steps,))
+
+    def terms(lin: PolicyLinearisation, chunk: Chunk) -> Array:
+        return lin.vjp_segments(psi[chunk.rows], chunk.offsets)
+
+    return np.concatenate(map_chunks(policy, theta, batch, terms, executor))
 
 
 @dataclass(frozen=True)
