@@ -156,7 +156,8 @@ class RunFolder:
             checkpoint = self._newest()
             if checkpoint is not None:
                 self._monitor = Table(self.path / MONITOR, checkpoint.monitor_rows)
-                self._progress = Table(self.path / PROGRESS, checkpoint.progress_rows)
+                rows = checkpoint.progress_rows
+                self._progress = Table(self.path / PROGRESS, rows) if rows else None
         return checkpoint
 
     def _newest(self) -> Checkpoint | None:

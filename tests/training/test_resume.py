@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 import pytest
 
 from npgrad import files
-from npgrad.errors import CorruptFile, RunFolderError
-from npgrad.training import RunFolder, tables, train
+from npgrad.errors import CorruptFile, EnvironmentFailure, RunFolderError
+from npgrad.training import RunFolder, load_checkpoint, tables, train
 from tests.training.folders import contents
 from tests.training.quadratic import Quadratic, evaluate
 
@@ -148,8 +149,31 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
         run(tmp_path / "run", callbacks=[die])
     newest = tmp_path / "run" / "checkpoint.npz"
     newest.write_bytes(newest.read_bytes()[:-200])
+    folder = RunFolder.reopen(tmp_path / "run")
+    assert folder.load().state.iteration == 6
+    folder.close()
+    assert load_checkpoint(newest).state.iteration == 6  # the damaged one will not become the previous one
     run(tmp_path / "run", resume=True)
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+@dataclass(frozen=True)
+class Stillborn(Quadratic):
+    def step(self, state):
+        raise EnvironmentFailure("not today")
+
+
+def test_a_run_that_failed_in_its_first_iteration(tmp_path):
+    run(tmp_path / "whole")
+    with pytest.raises(EnvironmentFailure):
+        run(tmp_path / "run", recipe=Stillborn())
+    run(tmp_path / "run", resume=True)
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+    for name in ("checkpoint.npz", "checkpoint.prev.npz"):
+        (tmp_path / "run" / name).unlink()
+    with pytest.raises(EnvironmentFailure):
+        run(tmp_path / "run", recipe=Stillborn(), resume=True)
+    assert not (tmp_path / "run" / "progress.csv").exists()  # no rows of a run that was given up
 
 
 def test_nothing_is_thrown_away_when_all_checkpoints_are_damaged(tmp_path):
