@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import kernels
 from ..policies import Policy
+from ..pool import map_ordered
 from ..spaces import Space
-from ..types import Array, Batch, BoolArray, IntArray
+from ..types import Array, Batch, BoolArray, IntArray, concatenate
 
-__all__ = ["Live", "Record", "Rollout", "Segments", "blocks_of"]
+NEVER = np.iinfo(np.int64).max  # the end of the episodes of a rollout that goes on
+
+__all__ = ["NEVER", "Live", "Record", "Rollout", "Segments", "blocks_of", "continued", "started"]
 
 
 class Rollout(Protocol):
@@ -24,8 +29,19 @@ class Rollout(Protocol):
     """
 
     env_id: str
-    observation_space: Space
-    action_space: Space
+    n_envs: int
+
+    @property
+    def observation_space(self) -> Space:
+        """What the environment gives."""
+
+    @property
+    def action_space(self) -> Space:
+        """What the environment takes."""
+
+    @property
+    def n_masked(self) -> int:
+        """How many of the last columns of obs are a mask over actions; 0: there is none."""
 
     def episodes(
         self,
@@ -40,6 +56,21 @@ class Rollout(Protocol):
     ) -> Batch:
         """The complete episodes first, …, first + count − 1, in that order."""
 
+    def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
+        """Where `steps` begins: all slots before their first episode."""
+
+    def steps(
+        self,
+        policy: Policy,
+        theta: Array,
+        *,
+        seed: int,
+        n_steps: int,
+        state: dict[str, Array],
+        executor: Executor | None = None,
+    ) -> tuple[Batch, dict[str, Array]]:
+        """`n_steps` of every slot, as segments that begin and end where they do, and where to go on from."""
+
     def close(self) -> None:
         """Release what the rollout holds."""
 
@@ -48,29 +79,39 @@ class Rollout(Protocol):
 class Live:
     """What a block of B slots carries from step to step; it goes in and comes out, so a rollout continues or is saved.
 
-    A slot whose episode ends takes the block's next: `next_episode`, which then rises by `stride`, while below `end`;
-    after that it idles with episode −1. Episodes do not depend on their slot, so who takes which does not matter.
+    A slot whose episode ends takes another while there is one below `end`, else it idles with episode −1. The next one
+    comes from a queue that the slots share (episodes do not depend on their slot, so who takes which does not matter),
+    or, by quota, slot k takes every B-th from its own first.
     """
 
     episode: IntArray  # (B,), −1: idle
     t: IntArray  # (B,)
     obs: Array  # (B, d)
     memory: Array  # (B, M)
-    next_episode: int
+    next_episode: IntArray  # (B,); all the same in a queue
     end: int
-    stride: int = 1
+    quota: int = 0  # how far a slot's episodes are apart; 0: a queue
 
     @classmethod
-    def idle(cls, n_slots: int, policy: Policy, theta: Array, first: int, end: int, stride: int = 1) -> Live:
+    def idle(
+        cls,
+        n_slots: int,
+        policy: Policy,
+        theta: Array,
+        first: int,
+        end: int,
+        quota: int = 0,
+        obs_dtype: npt.DTypeLike = np.float64,
+    ) -> Live:
         """Slots that have not begun."""
         return cls(
             episode=np.full(n_slots, -1, dtype=np.int64),
             t=np.zeros(n_slots, dtype=np.int64),
-            obs=np.zeros((n_slots, policy.n_obs)),
+            obs=np.ones((n_slots, policy.n_obs), dtype=obs_dtype),  # idle slots act too: no mask may be empty
             memory=np.zeros((n_slots, policy.n_memory), dtype=theta.dtype),
-            next_episode=first,
+            next_episode=first + (np.arange(n_slots) if quota else np.zeros(n_slots, dtype=np.int64)),
             end=end,
-            stride=stride,
+            quota=quota,
         )
 
     @property
@@ -78,18 +119,36 @@ class Live:
         """Which slots have an episode."""
         return self.episode >= 0
 
+    @property
+    def waiting(self) -> BoolArray:
+        """Which slots idle, but have an episode before them."""
+        return (self.episode < 0) & (self.next_episode < self.end)
+
     def take(self, lanes: IntArray) -> IntArray:
         """Give the slots `lanes` their next episodes, as far as there are any; return the lanes that begin one."""
         begun = []
         for lane in lanes:
             self.t[lane] = 0
             self.episode[lane] = -1
-            if self.next_episode < self.end:
-                self.episode[lane] = self.next_episode
-                self.next_episode += self.stride
+            if self.next_episode[lane] < self.end:
+                self.episode[lane] = self.next_episode[lane]
                 self.memory[lane] = 0
+                if self.quota:
+                    self.next_episode[lane] += self.quota
+                else:
+                    self.next_episode += 1
                 begun.append(lane)
         return np.array(begun, dtype=np.int64)
+
+    def arrays(self) -> dict[str, Array]:
+        """What `start` and `steps` give: copies."""
+        return {name: np.array(getattr(self, name)) for name in ("episode", "t", "obs", "memory", "next_episode")}
+
+    @classmethod
+    def of(cls, arrays: dict[str, Array], quota: int) -> Live:
+        """The inverse of `arrays`, episodes without end."""
+        names = ("episode", "t", "obs", "memory", "next_episode")
+        return cls(**{name: np.array(arrays[name]) for name in names}, end=NEVER, quota=quota)
 
 
 @dataclass
@@ -100,15 +159,15 @@ class Segments:
     start: list[int] = field(default_factory=list)
     terminated: list[bool] = field(default_factory=list)
     truncated: list[bool] = field(default_factory=list)
-    final_obs: list[Array] = field(default_factory=list)
+    final_obs: list[Array | None] = field(default_factory=list)
 
-    def open(self, episode: int, start: int, obs: Array) -> int:
-        """A new segment; its index. `obs` stands for the final observation until `end` gives the true one."""
+    def open(self, episode: int, start: int) -> int:
+        """A new segment; its index."""
         self.episode.append(int(episode))
         self.start.append(int(start))
         self.terminated.append(False)
         self.truncated.append(False)
-        self.final_obs.append(obs)
+        self.final_obs.append(None)
         return len(self.episode) - 1
 
     def end(self, index: int, terminated: bool, truncated: bool, final_obs: Array) -> None:
@@ -129,13 +188,15 @@ class Record:
     segments: Segments
 
     def batch(self) -> Batch:
-        """Rows gathered segment by segment, segments in order of episode."""
-        order = np.argsort(np.asarray(self.segments.episode), kind="stable")
-        rank = np.empty(len(order), dtype=np.int64)
+        """Rows gathered segment by segment, segments in order of episode; those without a row are left out."""
+        flat, s = self.segment.reshape(-1), self.segments
+        counts = np.bincount(flat[flat >= 0], minlength=len(s.episode))
+        order = np.argsort(np.asarray(s.episode), kind="stable")
+        order = order[counts[order] > 0]
+        rank = np.full(len(counts), -1)
         rank[order] = np.arange(len(order))
-        flat = self.segment.reshape(-1)
         ranked = np.where(flat >= 0, rank[flat], -1)
-        lengths = np.bincount(ranked[ranked >= 0], minlength=len(order))
+        lengths = counts[order]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.empty(offsets[-1], dtype=np.int64)
         kernels.segment_rows(ranked, offsets[:-1].copy(), rows)
@@ -146,11 +207,11 @@ class Record:
             rew=self.rew.reshape(n)[rows],
             logp=self.logp.reshape(n)[rows],
             offsets=offsets,
-            episode=np.asarray(self.segments.episode)[order],
-            start=np.asarray(self.segments.start)[order],
-            terminated=np.asarray(self.segments.terminated)[order],
-            truncated=np.asarray(self.segments.truncated)[order],
-            final_obs=np.stack(self.segments.final_obs)[order],
+            episode=np.asarray(s.episode)[order],
+            start=np.asarray(s.start)[order],
+            terminated=np.asarray(s.terminated)[order],
+            truncated=np.asarray(s.truncated)[order],
+            final_obs=np.stack([obs for i in order if (obs := s.final_obs[i]) is not None]),
         )
 
 
@@ -164,3 +225,22 @@ def blocks_of(first: int, count: int, size: int) -> list[tuple[int, int]]:
     """
     end = first + count
     return [(lo, min(lo + size, end)) for lo in range(first, end, size)]
+
+
+def started(policy: Policy, theta: Array, n_slots: int, obs_dtype: npt.DTypeLike = np.float64) -> dict[str, Array]:
+    """The state of `n_slots` slots before their first episode: slot k takes k, k + n_slots, …."""
+    return Live.idle(n_slots, policy, theta, 0, NEVER, quota=n_slots, obs_dtype=obs_dtype).arrays()
+
+
+def continued(
+    block: Callable[[dict[str, Array]], tuple[Batch, dict[str, Array]]],
+    state: dict[str, Array],
+    n_blocks: int,
+    executor: Executor | None,
+) -> tuple[Batch, dict[str, Array]]:
+    """`block` on each of `n_blocks` equal shares of the slots; segments and slots in order of blocks."""
+    shares = {name: np.split(array, n_blocks) for name, array in state.items()}
+    units = [{name: parts[i] for name, parts in shares.items()} for i in range(n_blocks)]
+    done = map_ordered(block, units, executor)
+    after = {name: np.concatenate([arrays[name] for _, arrays in done]) for name in done[0][1]}
+    return concatenate([batch for batch, _ in done]), after

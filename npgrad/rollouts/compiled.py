@@ -8,17 +8,15 @@ import numpy as np
 
 from .. import jit, noise, pool, spaces
 from ..envs import CompiledEnv
+from ..errors import InvalidInput
 from ..noise.compiled import fill
 from ..policies import Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
-from .base import Live, blocks_of
+from .base import Live, blocks_of, continued, started
 from .fused import affine_of, roll_fused
 from .loop import roll
 
 __all__ = ["CompiledRollout"]
-
-UNIFORM, NORMAL = 0, 1
-KINDS = {"uniform": UNIFORM, "normal": NORMAL}
 
 
 class CompiledRollout:
@@ -30,6 +28,8 @@ class CompiledRollout:
         The environment.
     n_envs : int, optional
         Slots of a block; a setting, not the number of cores.
+    n_blocks : int, optional
+        Blocks that `steps` moves; `episodes` makes as many as it needs.
 
     Examples
     --------
@@ -42,8 +42,10 @@ class CompiledRollout:
     (100, True)
     """
 
-    def __init__(self, env: CompiledEnv, n_envs: int = 64) -> None:
-        self.env, self.n_envs = env, n_envs
+    n_masked = 0
+
+    def __init__(self, env: CompiledEnv, n_envs: int = 64, n_blocks: int = 1) -> None:
+        self.env, self.n_envs, self.n_blocks = env, n_envs, n_blocks
         self.env_id = env.id
         self.observation_space, self.action_space = env.observation_space, env.action_space
 
@@ -58,8 +60,15 @@ class CompiledRollout:
         deterministic: bool = False,
         executor: Executor | None = None,
     ) -> Batch:
-        """The complete episodes first, …, first + count − 1, in that order."""
+        """The complete episodes first, …, first + count − 1, in that order.
 
+        Raises
+        ------
+        InvalidInput
+            If the environment has no time limit, so that an episode may never end.
+        """
+        if self.env.max_episode_steps is None:
+            raise InvalidInput(f"{self.env_id} has no max_episode_steps, so an episode may never end; give it one")
         linear = affine_of(policy, theta)
 
         def block(bounds: tuple[int, int]) -> Batch:
@@ -72,6 +81,31 @@ class CompiledRollout:
 
         return concatenate(pool.map_ordered(block, blocks_of(first, count, 2 * self.n_envs), executor))
 
+    def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
+        """Where `steps` begins: all slots before their first episode."""
+        state = np.zeros((self.n_blocks * self.n_envs, self.env.n_state))
+        return started(policy, theta, self.n_blocks * self.n_envs) | {"env": state}
+
+    def steps(
+        self,
+        policy: Policy,
+        theta: Array,
+        *,
+        seed: int,
+        n_steps: int,
+        state: dict[str, Array],
+        executor: Executor | None = None,
+    ) -> tuple[Batch, dict[str, Array]]:
+        """`n_steps` of every slot, as segments that begin and end where they do, and where to go on from."""
+
+        def block(arrays: dict[str, Array]) -> tuple[Batch, dict[str, Array]]:
+            live, slots = Live.of(arrays, quota=self.n_blocks * self.n_envs), CompiledSlots(self.env, self.n_envs, seed)
+            slots.state[:], slots.obs[:] = arrays["env"].T, live.obs.T
+            record = roll(slots, policy, theta, live, seed=seed, n_steps=n_steps, deterministic=False)
+            return record.batch(), live.arrays() | {"env": slots.state.T.copy()}
+
+        return continued(block, state, self.n_blocks, executor)
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -83,14 +117,14 @@ class CompiledSlots:
         self.env, self.n_slots, self.seed = env, n_slots, seed
         self.params = env.params_array
         self.limit = env.max_episode_steps if env.max_episode_steps is not None else np.iinfo(np.int64).max
-        self.kinds = {k: np.array([KINDS[n] for n in getattr(env, f"{k}_noise")], np.int64) for k in ("reset", "step")}
+        self.kinds = {"reset": noise.kind_codes(env.reset_noise), "step": noise.kind_codes(env.step_noise)}
         self.state = np.zeros((env.n_state, n_slots))
         self.obs = np.zeros((spaces.flat_dim(env.observation_space), n_slots))  # (d, B)
-        self.act = np.zeros(
-            (1 if isinstance(env.action_space, spaces.Discrete) else spaces.flat_dim(env.action_space), n_slots)
-        )
         self._reset = jit.njit_function(env.reset, "reset")
         self._step = jit.njit_function(env.step, "step")
+
+    def ready(self) -> BoolArray:
+        return np.ones(self.n_slots, dtype=np.bool_)
 
     def reset(self, lanes: IntArray, episodes: IntArray, obs: Array) -> None:
         u = np.empty((len(self.kinds["reset"]), len(lanes)))
@@ -99,10 +133,9 @@ class CompiledSlots:
         obs[lanes] = self.obs[:, lanes].T
 
     def step(self, live: Live, act: Array, rew: FloatArray, terminated: BoolArray, truncated: BoolArray) -> None:
-        self.act[:] = act.T  # (k, B)
         u = np.empty((len(self.kinds["step"]), self.n_slots))
-        if len(u):
-            fill(self.kinds["step"], self.seed, noise.DYNAMICS, np.maximum(live.episode, 0), live.t, u)
-        self._step(self.params, self.act, u, self.state, self.obs, rew, terminated)
+        fill(self.kinds["step"], self.seed, noise.DYNAMICS, np.maximum(live.episode, 0), live.t, u)
+        actions = np.ascontiguousarray(np.reshape(act, (self.n_slots, -1)).T, dtype=np.float64)  # (k, B)
+        self._step(self.params, actions, u, self.state, self.obs, rew, terminated)
         truncated[:] = ~terminated & (live.t + 1 >= self.limit)
         live.obs[:] = self.obs.T

@@ -292,7 +292,8 @@ def _affine(f: Function, theta: Array) -> tuple[FloatArray, FloatArray] | None:
 def roll_fused(block: CompiledSlots, policy: Policy, linear: Affine, live: Live, *, seed: int, greedy: bool) -> Batch:
     """The complete episodes that `live`, all idle, has before it."""
     env, b, d, k = block.env, block.n_slots, block.obs.shape[0], linear.bounds.shape[1]
-    n_episodes, first = live.end - live.next_episode, live.next_episode
+    first = int(live.next_episode[0])
+    n_episodes = live.end - first
     key = np.uint64(seed).astype(np.int64)
     settings = np.array([key, live.end, block.limit, greedy, linear.gaussian], dtype=np.int64)
     counters = np.array([first, 0, 0, 0], dtype=np.int64)

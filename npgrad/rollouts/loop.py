@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import noise
 from ..policies import Policy
-from ..types import Array, BoolArray, IntArray
+from ..types import Array, BoolArray, FloatArray, IntArray
 from .base import Live, Record, Segments
 
 __all__ = ["Slots", "roll"]
@@ -19,10 +19,13 @@ class Slots(Protocol):
 
     n_slots: int
 
+    def ready(self) -> BoolArray:
+        """Which slots can begin an episode now."""
+
     def reset(self, lanes: IntArray, episodes: IntArray, obs: Array) -> None:
         """Begin `episodes` in the slots `lanes`; write obs[lanes]."""
 
-    def step(self, live: Live, act: Array, rew: Array, terminated: BoolArray, truncated: BoolArray) -> None:
+    def step(self, live: Live, act: Array, rew: FloatArray, terminated: BoolArray, truncated: BoolArray) -> None:
         """Act in the running slots; write their live.obs, rew, terminated, truncated."""
 
 
@@ -34,21 +37,21 @@ def roll(
     segments = Segments()
     current = np.full(b, -1, dtype=np.int64)  # the segment each slot is in
 
-    def begin(lanes: IntArray) -> None:
-        begun = live.take(lanes)
-        current[lanes] = -1
-        if len(begun):
+    def begin() -> None:
+        lanes = np.flatnonzero(live.waiting & slots.ready())
+        if len(lanes):
+            begun = live.take(lanes)
             slots.reset(begun, live.episode[begun], live.obs)
-        for lane in begun:
-            current[lane] = segments.open(live.episode[lane], 0, live.obs[lane].copy())
+            for lane in begun:
+                current[lane] = segments.open(live.episode[lane], 0)
 
     for lane in np.flatnonzero(live.running):
-        current[lane] = segments.open(live.episode[lane], live.t[lane], live.obs[lane].copy())
-    begin(np.flatnonzero(~live.running))
+        current[lane] = segments.open(live.episode[lane], live.t[lane])
+    begin()
 
     recorded: list[tuple[Array, ...]] = []
     rew, terminated, truncated = np.zeros(b), np.zeros(b, dtype=np.bool_), np.zeros(b, dtype=np.bool_)
-    while live.running.any() and (n_steps is None or len(recorded) < n_steps):
+    while (live.running | live.waiting).any() and (n_steps is None or len(recorded) < n_steps):
         u = None if deterministic else noise.draw(policy.draws, seed, noise.ACTION, np.maximum(live.episode, 0), live.t)
         act, logp, live.memory = policy.act(theta, live.obs, u, live.memory)
         obs = live.obs.copy()
@@ -56,12 +59,11 @@ def roll(
         recorded.append((current.copy(), obs, act, rew.copy(), logp))
         running = live.running
         live.t[running] += 1
-        ended = np.flatnonzero(running & (terminated | truncated))
-        for lane in ended:
+        for lane in np.flatnonzero(running & (terminated | truncated)):
             segments.end(current[lane], terminated[lane], truncated[lane], live.obs[lane].copy())
-        if len(ended):
-            begin(ended)
-    for lane in np.flatnonzero(live.running):  # cut
+            live.episode[lane] = current[lane] = -1
+        begin()
+    for lane in np.flatnonzero(live.running & (live.t > 0)):  # cut
         segments.end(current[lane], False, False, live.obs[lane].copy())
     segment, obs, act, rewards, logp = (np.stack(rows) for rows in zip(*recorded, strict=True))
     return Record(segment, obs, act, rewards, logp, segments)

@@ -10,19 +10,20 @@ from ..errors import InvalidInput
 from ..validation import require_in
 from .compiled import CompiledRollout
 from .gymnasium import GymnasiumRollout
+from .vector import VectorRollout
 
 __all__ = ["make_rollout"]
 
 
 def make_rollout(
-    env: str | Callable[[], Any], engine: str = "auto", n_envs: int | None = None, **kwargs: Any
-) -> CompiledRollout | GymnasiumRollout:
+    env: str | Callable[[], Any] | Any, engine: str = "auto", n_envs: int | None = None, **kwargs: Any
+) -> CompiledRollout | GymnasiumRollout | VectorRollout:
     """The compiled twin of an environment where there is one, else the Gymnasium original.
 
     Parameters
     ----------
-    env : str or function
-        A Gymnasium id, or a function that makes the environment.
+    env : str, function, environment or vector environment
+        A Gymnasium id, a function that makes the environment, one environment, or a vector of them.
     engine : {"auto", "gymnasium", "compiled"}, optional
         ``"auto"`` prefers the compiled twin, unless `kwargs` ask for another environment than the twin's.
     n_envs : int, optional
@@ -43,13 +44,15 @@ def make_rollout(
     'CompiledRollout'
     """
     require_in("engine", engine, ("auto", "gymnasium", "compiled"))
-    sizes = {} if n_envs is None else {"n_envs": n_envs}
+    sizes: dict[str, Any] = {} if n_envs is None else {"n_envs": n_envs}
     twin = compiled_twin(env) if isinstance(env, str) else None
     if engine == "compiled" and (twin is None or kwargs):
         why = f"takes no arguments, got {sorted(kwargs)}" if twin else "does not exist"
         raise InvalidInput(
             f"the compiled twin of {env} {why}; compiled are {', '.join(COMPILED)}; use engine='gymnasium'"
         )
+    if hasattr(env, "num_envs"):
+        return VectorRollout(env)
     if twin is not None and engine != "gymnasium" and not kwargs:
         return CompiledRollout(twin, **sizes)
     return GymnasiumRollout(env, **sizes, **kwargs)

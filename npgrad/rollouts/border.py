@@ -1,0 +1,97 @@
+"""The border to Gymnasium: what goes in and out of an environment, checked, with errors that say where."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import noise, spaces
+from ..errors import EnvironmentFailure, NonFinite, NpgradError
+from ..policies import Policy
+from ..spaces import Space
+from ..types import Array
+
+__all__ = ["Border", "episode_seed"]
+
+MASK_31 = (1 << 31) - 1  # environments take seeds of 31 bits
+
+
+def episode_seed(seed: int, episode: int) -> int:
+    """What an episode's environment is reset with."""
+    return noise.derive_seed(seed, noise.RESET, episode) & MASK_31
+
+
+class Border:
+    """Observations as rows, with their mask where the policy takes one; actions as the environment takes them.
+
+    Parameters
+    ----------
+    rollout : object
+        With env_id, observation_space and action_space.
+    policy : Policy
+        Whose `n_obs` says whether a mask is wanted.
+    """
+
+    def __init__(self, rollout: Any, policy: Policy) -> None:
+        self.env_id: str = rollout.env_id
+        self.observation_space: Space = rollout.observation_space
+        self.action_space: Space = rollout.action_space
+        self.n_masked = policy.n_obs - spaces.flat_dim(self.observation_space)
+        self.discrete = isinstance(self.action_space, spaces.Discrete)
+        kept = isinstance(self.observation_space, spaces.Box)
+        self.obs_dtype = np.dtype(self.observation_space.dtype if kept else np.float64)
+
+    def actions(self, act: Array) -> list[Any]:
+        """One action a slot."""
+        rows = spaces.as_actions(self.action_space, act)
+        return rows.tolist() if self.discrete else list(rows)
+
+    def observation(self, obs: Any, info: Any, seed: int, episode: int, t: int) -> Array:
+        """A row: the flat observation, and the mask behind it."""
+        try:
+            flat = spaces.flatten(self.observation_space, obs)
+        except NpgradError as error:
+            raise self.failure(f"gave an observation outside its space ({error})", seed, episode, t) from error
+        if not np.isfinite(flat).all():
+            at = int(np.flatnonzero(~np.isfinite(flat))[0])
+            what = f"{spaces.entry(self.observation_space, at)} is {flat[at]}"
+            raise NonFinite(f"{self.where(seed, episode, t)}: {what}; mend the environment or mask the entry")
+        if not self.n_masked:
+            return flat
+        mask = info.get("action_mask")
+        if np.shape(mask) != (self.n_masked,) or not np.any(mask):
+            what = f"gave the action mask {mask!r}, expected {self.n_masked} flags, at least one set,"
+            raise self.failure(what, seed, episode, t)
+        return np.concatenate([flat, np.asarray(mask, dtype=flat.dtype)])
+
+    def reward(self, rew: Any, seed: int, episode: int, t: int) -> float:
+        """The reward as a number."""
+        try:
+            number = float(rew)
+        except (TypeError, ValueError) as error:
+            raise self.failure(f"gave the reward {rew!r}, expected one number,", seed, episode, t) from error
+        if not math.isfinite(number):
+            where = self.where(seed, episode, t)
+            raise NonFinite(f"{where}: reward is {rew}; mend the environment or bound its reward")
+        return number
+
+    @contextmanager
+    def at(self, seed: int, episode: int, t: int, call: str) -> Iterator[None]:
+        """Whatever the environment raises inside becomes one error that says where."""
+        try:
+            yield
+        except Exception as error:
+            what = f"raised {type(error).__name__}: {error} in {call}"
+            raise self.failure(what, seed, episode, t) from error
+
+    def failure(self, what: str, seed: int, episode: int, t: int) -> EnvironmentFailure:
+        """The error: where, and what the environment did."""
+        return EnvironmentFailure(f"{self.where(seed, episode, t)}: the environment {what}")
+
+    def where(self, seed: int, episode: int, t: int) -> str:
+        """Environment, episode, the seed that repeats it, and step."""
+        return f"{self.env_id}, episode {episode} (reset seed {episode_seed(seed, episode)}), step {t}"
