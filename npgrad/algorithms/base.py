@@ -81,7 +81,9 @@ class Algorithm(ABC):
         self.seed = seed
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
         self.rollout = make_rollout(env, engine, n_envs, **(env_kwargs or {}))
-        self.policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0) if isinstance(policy, str) else policy
+        if isinstance(policy, str):
+            policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0)
+        self.policy = policy
         self.recipe: Recipe = self.make_recipe(self.settings)
         self.state: State | None = None
         self._agent: Agent | None = None

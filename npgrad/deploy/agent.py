@@ -71,13 +71,13 @@ class Agent:
         if not isinstance(self.info, Mapping):
             raise InvalidInput(f"info is a {type(self.info).__name__}, expected a dict of plain data")
         width = flat_dim(self.policy.observation_space)
-        if width != self.policy.n_obs:
+        if width != self.policy.n_obs - self.policy.n_masked:
             raise InvalidInput(f"the policy takes {self.policy.n_obs} numbers, but its observation space has {width}")
         theta = np.array(self.theta)
         theta.flags.writeable = False
         object.__setattr__(self, "theta", theta)
 
-    def act(self, obs: Any, noise: npt.ArrayLike | None = None) -> Any:
+    def act(self, obs: Any, noise: npt.ArrayLike | None = None, mask: npt.ArrayLike | None = None) -> Any:
         """The action for one observation.
 
         Parameters
@@ -86,6 +86,8 @@ class Agent:
             As the environment gives it.
         noise : array, shape (len(policy.draws),), optional
             Of the kinds that ``policy.draws`` names; without it the mode is taken.
+        mask : bool array, shape (policy.n_masked,), optional
+            Which actions are allowed; all, if not given.
 
         Returns
         -------
@@ -100,10 +102,10 @@ class Agent:
             If the observation has a NaN or an infinity; the message says where.
         """
         self._require_no_memory()
-        action, _ = self.step(self._flat(obs, 0)[None], None if noise is None else np.asarray(noise)[None])
+        action, _ = self.step(self._flat(obs, 0, mask)[None], None if noise is None else np.asarray(noise)[None])
         return self._single(action)
 
-    def act_batch(self, obs: Any, noise: npt.ArrayLike | None = None) -> Array:
+    def act_batch(self, obs: Any, noise: npt.ArrayLike | None = None, mask: npt.ArrayLike | None = None) -> Array:
         """The actions for B observations at once.
 
         Parameters
@@ -112,6 +114,8 @@ class Agent:
             As a vector environment gives them: every leaf has a first axis of length B.
         noise : array, shape (B, len(policy.draws)), optional
             Without it the modes are taken.
+        mask : bool array, shape (B, policy.n_masked), optional
+            Which actions are allowed; all, if not given.
 
         Returns
         -------
@@ -124,7 +128,7 @@ class Agent:
             As `act`.
         """
         self._require_no_memory()
-        action, _ = self.step(self._flat(obs, 1), None if noise is None else np.asarray(noise))
+        action, _ = self.step(self._flat(obs, 1, mask), None if noise is None else np.asarray(noise))
         return action
 
     def predict(
@@ -133,6 +137,7 @@ class Agent:
         state: Array | None = None,
         episode_start: npt.ArrayLike | None = None,
         deterministic: bool = False,
+        mask: npt.ArrayLike | None = None,
     ) -> tuple[Any, Array | None]:
         """The action for one observation or a batch of them, and the memory after the step; as in Stable-Baselines3.
 
@@ -148,6 +153,8 @@ class Agent:
             Where episodes begin, and memory with them.
         deterministic : bool
             Take the mode.
+        mask : bool array, shape (policy.n_masked,) or (B, policy.n_masked), optional
+            Which actions are allowed; all, if not given.
 
         Returns
         -------
@@ -161,7 +168,7 @@ class Agent:
             As `act`.
         """
         policy, batched = self.policy, is_batch(self.policy.observation_space, obs)
-        flat = self._flat(obs, 1) if batched else self._flat(obs, 0)[None]
+        flat = self._flat(obs, 1, mask) if batched else self._flat(obs, 0, mask)[None]
         memory = np.zeros((len(flat), policy.n_memory), self.theta.dtype) if state is None else np.array(state)
         require_shape("state", memory, (len(flat), policy.n_memory))
         if episode_start is not None:
@@ -208,15 +215,22 @@ class Agent:
 
         return load_agent(path)
 
-    def _flat(self, obs: Any, lead: int) -> Array:
-        """Finite flat observations, (d,) or (B, d)."""
+    def _flat(self, obs: Any, lead: int, mask: npt.ArrayLike | None) -> Array:
+        """Finite flat observations with their masks, (d,) or (B, d)."""
         space = self.policy.observation_space
         flat = flatten_batch(space, obs) if lead else flatten(space, obs)
         if not np.isfinite(flat).all():
             *row, i = (int(n) for n in np.argwhere(~np.isfinite(flat))[0])
             where = entry(space, i) + (f" of observation {row[0]}" if row else "")
             raise NonFinite(f"{where} is {flat[(*row, i)]}, expected a finite number; mend the sensor or environment")
-        return flat
+        n = self.policy.n_masked
+        if mask is not None and not n:
+            raise InvalidInput("mask is given, but the policy takes none; make it with masked=True")
+        if not n:
+            return flat
+        allowed = np.ones((*flat.shape[:-1], n), bool) if mask is None else np.asarray(mask) != 0
+        require_shape("mask", allowed, (*flat.shape[:-1], n))
+        return np.concatenate([flat, allowed.astype(flat.dtype)], axis=-1)
 
     def _single(self, actions: Array) -> Any:
         return int(actions[0]) if isinstance(self.policy.action_space, Discrete) else actions[0, ...]

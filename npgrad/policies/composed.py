@@ -59,6 +59,10 @@ class Policy(Protocol):
         """d, columns of obs."""
 
     @property
+    def n_masked(self) -> int:
+        """How many of the last columns of obs are a mask over actions (1: allowed); 0: there is none."""
+
+    @property
     def n_params(self) -> int:
         """P, length of θ."""
 

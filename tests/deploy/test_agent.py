@@ -211,3 +211,18 @@ def test_agents_travel_between_processes():
     obs = observation("discrete")
     assert other.act(obs) == agent.act(obs)
     assert (other.info, other.seed) == (agent.info, agent.seed)
+
+
+def test_masks_say_which_actions_are_allowed():
+    policy = make_policy((Box(-1.0, 1.0, (2,)), Discrete(3)), masked=True)
+    agent = Agent(policy, np.linspace(-1, 1, policy.n_params))  # the last action is the best
+    obs = np.array([0.1, 0.2], dtype=np.float32)
+    assert agent.act(obs) == 2
+    assert agent.act(obs, mask=[1, 1, 0]) == 1
+    assert agent.predict(obs, deterministic=True, mask=np.array([True, False, False]))[0] == 0
+    np.testing.assert_array_equal(agent.act_batch(np.stack([obs, obs]), mask=[[1, 0, 0], [1, 1, 1]]), [0, 2])
+    with pytest.raises(InvalidInput, match=r"mask has shape \(2,\), expected \(3,\)"):
+        agent.act(obs, mask=[1, 1])
+    plain = make_policy((Box(-1.0, 1.0, (2,)), Discrete(3)))
+    with pytest.raises(InvalidInput, match="takes none"):
+        Agent(plain, np.zeros(plain.n_params)).act(obs, mask=[1, 1, 1])
