@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "CheckFailed",
     "CorruptFile",
     "EnvironmentFailure",
     "InvalidInput",
@@ -76,6 +77,10 @@ class EnvironmentFailure(NpgradError, RuntimeError):
 
 class MissingExtra(NpgradError, ImportError):
     """An optional dependency that is not installed; the message has the pip command."""
+
+
+class CheckFailed(NpgradError, AssertionError):
+    """A part that does not keep what `npgrad.checks` asks of it; the message is the whole report."""
 
 
 class CorruptFile(NpgradError, ValueError):

@@ -1,0 +1,256 @@
+"""The products Jᵀw, Jv, Jᵀw by rows and by segments, of anything with a θ: functions and policies alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..types import Array, FloatArray, IntArray
+from .derivatives import Method, choose
+from .diagnosis import Suspect
+from .report import Recorder
+
+__all__ = ["ThetaMap", "check_products", "transposed_block"]
+
+ALL_COORDINATES = 1024  # parameters up to which every one is checked, and not some
+SOME_COORDINATES = 256
+IDENTITY = 1e-12  # for two computations of one number
+
+# how an error of the products vanishes with θ tells which slope was wrong: φ(z) = tanh z has φ' = 1 − tanh² z
+ORDERS = {
+    2: "vanishes as θ² for small θ: the slope φ' of an activation is missing",
+    4: "vanishes as θ⁴ for small θ: the slope of tanh looks taken at z, as 1 − z², instead of at φ(z), as 1 − φ²",
+}
+
+
+@dataclass(frozen=True)
+class ThetaMap:
+    """A map of θ to one number, or one row of them, for each of T rows.
+
+    Parameters
+    ----------
+    symbol : str
+        What the numbers are called.
+    linearise : function
+        θ → linearisation.
+    value : function
+        linearisation → the numbers, (T, …).
+    row : function or None
+        (θ, t) → linearisation on row t alone; None where a row depends on the rows before.
+    """
+
+    symbol: str
+    linearise: Callable[[Array], Any]
+    value: Callable[[Any], Array]
+    row: Callable[[Array, int], Any] | None
+
+    def __call__(self, theta: Array) -> Array:
+        """The numbers at θ."""
+        return np.asarray(self.value(self.linearise(theta)))
+
+
+@dataclass(frozen=True)
+class _Products:
+    """The products as they are and as they should be, at one θ, restricted to some coordinates of θ."""
+
+    lin: Any
+    J: FloatArray  # (T, …, C)
+    w: FloatArray  # (T, …)
+    coordinates: IntArray
+
+    @classmethod
+    def at(cls, f: ThetaMap, method: Method, theta: Array, w: FloatArray, coordinates: IntArray) -> _Products:
+        return cls(f.linearise(theta), method.jacobian(f, theta, coordinates), w, coordinates)
+
+    def rows(self) -> Array:
+        return self.take(self.lin.vjp_rows(self.w))
+
+    def right_rows(self, w: FloatArray | None = None) -> FloatArray:
+        """Row t is J_tᵀ w_t, (T, C)."""
+        weighted = (self.w if w is None else w)[..., None] * self.J
+        rows: FloatArray = weighted.sum(axis=tuple(range(1, weighted.ndim - 1)))
+        return rows
+
+    def take(self, gradient: Array) -> Array:
+        return np.asarray(gradient)[..., self.coordinates]
+
+
+def check_products(record: Recorder, f: ThetaMap, theta: Array, offsets: IntArray, rng: np.random.Generator) -> None:
+    """All products of `f` at θ, and what ties them together; segments as in `offsets`."""
+    method = choose(f, theta)
+    if method.tolerance > IDENTITY:
+        record.skip(f"complex step: {f.symbol} is not analytic in complex θ; central differences stand in")
+    n = len(theta)
+    some = n > ALL_COORDINATES
+    coordinates = np.sort(rng.choice(n, SOME_COORDINATES, replace=False)) if some else np.arange(n)
+    w, v = rng.normal(size=f(theta).shape), rng.normal(size=n)
+    products = _Products.at(f, method, theta, w, coordinates)
+    lin, tolerance, how = products.lin, method.tolerance, method.name
+    look = _Look(f, method, theta, products)
+    right = products.right_rows
+
+    def scale() -> float:
+        return max(float(np.abs(w * lin.jvp(v)).sum()), 1e-300)
+
+    record.equal(
+        f"jvp(v) = ∂{f.symbol}/∂θ · v, by {how}",
+        lambda: lin.jvp(v),
+        lambda: method.along(f, theta, v),
+        tolerance,
+        () if some else _suspects_of_jvp(products.J, v),
+        rows=w.ndim == 1,
+    )
+    record.equal(
+        f"vjp_rows(w): row t = (∂{f.symbol}_t/∂θ)ᵀ w_t, by {how}",
+        products.rows,
+        right,
+        tolerance,
+        _suspects_of_rows(products),
+        look,
+    )
+    record.equal(
+        f"vjp(w) = (∂{f.symbol}/∂θ)ᵀ w, by {how}",
+        lambda: products.take(lin.vjp(w)),
+        lambda: right().sum(axis=0),
+        tolerance,
+        _suspects_of_sums(right(), offsets),
+        look,
+    )
+    record.equal("vjp(w) = Σ_t of the rows", lambda: lin.vjp(w), lambda: lin.vjp_rows(w).sum(axis=0), IDENTITY)
+    record.equal(
+        "wᵀ(Jv) = (Jᵀw)ᵀv: jvp and vjp are adjoint",
+        lambda: np.vdot(w, lin.jvp(v)) / scale(),
+        lambda: lin.vjp(w) @ v / scale(),
+        IDENTITY,
+    )
+    record.equal(
+        "vjp_segments(w, offsets) = sums of the rows over each segment",
+        lambda: products.take(lin.vjp_segments(w, offsets)),
+        lambda: segment_sums(right(), offsets),
+        tolerance,
+        _suspects_of_segments(right(), offsets),
+        look,
+    )
+    record.equal(
+        "row t of vjp_rows(w) = the product of row t alone",
+        lambda: lin.vjp_rows(w),
+        lambda: np.stack([_product_of_row(f, theta, lin, w, t) for t in range(len(w))]),
+        IDENTITY,
+    )
+
+
+def _product_of_row(f: ThetaMap, theta: Array, lin: Any, w: FloatArray, t: int) -> Array:
+    if f.row is not None:
+        return np.asarray(f.row(theta, t).vjp(w[t : t + 1]))
+    only = np.zeros_like(w)
+    only[t] = w[t]
+    return np.asarray(lin.vjp(only))
+
+
+def segment_sums(rows: FloatArray, offsets: IntArray) -> FloatArray:
+    """Sums over rows offsets[i]:offsets[i+1], (N, …)."""
+    return np.stack([rows[a:b].sum(axis=0) for a, b in pairwise(offsets)])
+
+
+def _suspects_of_jvp(J: FloatArray, v: FloatArray) -> Iterator[Suspect]:
+    constant = np.ptp(J, axis=0).reshape(-1, len(v)).max(axis=0, initial=0) < 1e-9  # J_t the same at every t: biases
+    yield "the biases' part db is missing", lambda: J @ np.where(constant, 0, v)
+
+
+def _suspects_of_rows(products: _Products) -> Iterator[Suspect]:
+    w, right = products.w, products.right_rows
+    for shift, which in ((1, "before"), (-1, "after")):
+        yield f"row t holds the gradient of the row {which} it", partial(np.roll, right(), shift, axis=0)
+        yield f"row t takes w of the row {which} it", partial(right, np.roll(w, shift, axis=0))
+    yield "averaged over rows instead of left alone", lambda: right() / len(w)
+
+
+def _suspects_of_sums(rows: FloatArray, offsets: IntArray) -> Iterator[Suspect]:
+    yield "averaged over the T rows instead of summed", lambda: rows.mean(axis=0)
+    yield "averaged over the segments instead of summed", lambda: rows.sum(axis=0) / (len(offsets) - 1)
+    yield "the last row alone instead of the sum", lambda: rows[-1]
+    yield "the last row is missing", lambda: rows[:-1].sum(axis=0)
+    yield "the first row is missing", lambda: rows[1:].sum(axis=0)
+
+
+def _suspects_of_segments(rows: FloatArray, offsets: IntArray) -> Iterator[Suspect]:
+    lengths = np.diff(offsets)
+    for shift, name in ((1, "late"), (-1, "early")):
+        moved = np.clip(offsets + shift, 0, len(rows))
+        for first, where in ((moved, "every border"), (np.concatenate([[0], moved[1:]]), "all but the first border")):
+            last = np.concatenate([first[:-1], [len(rows)]])
+            for edges in (first, last):
+                yield f"the offsets are off by one: {where} lies a row too {name}", partial(segment_sums, rows, edges)
+        yield (
+            f"the offsets are off by one: a row too {name}",
+            partial(segment_sums, rows, np.maximum(offsets + shift, 0)),
+        )
+    yield (
+        "the offsets are off by one: the last row of each segment is missing",
+        lambda: np.stack([rows[a : b - 1].sum(axis=0) for a, b in pairwise(offsets)]),
+    )
+    yield (
+        "the offsets are off by one: the first row of each segment is missing",
+        lambda: np.stack([rows[a + 1 : b].sum(axis=0) for a, b in pairwise(offsets)]),
+    )
+    yield (
+        "averaged over each segment instead of summed",
+        lambda: segment_sums(rows, offsets) / lengths.reshape(-1, *(1,) * (rows.ndim - 1)),
+    )
+    yield "running sums: those of the segments before are left in", lambda: segment_sums(rows, offsets).cumsum(axis=0)
+
+
+class _Look:
+    """Looks closer at a gradient in θ that no suspect explains: by its places, and by trying other θ."""
+
+    def __init__(self, f: ThetaMap, method: Method, theta: Array, products: _Products) -> None:
+        self._f, self._method, self._theta, self._products = f, method, theta, products
+
+    def __call__(self, got: Array, expected: Array) -> str:
+        if got.ndim == 2:
+            got, expected = got.sum(axis=0), expected.sum(axis=0)
+        return transposed_block(got, expected) or self._by_other_theta(np.abs(got - expected) > 1e-9)
+
+    def _by_other_theta(self, wrong: Array) -> str:
+        if self._error(np.full_like(self._theta, 0.3), wrong) < 1e-9:
+            return "right where all parameters are equal: W looks taken for Wᵀ (a transposed Jacobian)"
+        large, small = self._error(self._theta / 8, wrong), self._error(self._theta / 16, wrong)
+        order = np.log2(large / small) if large > 0 and small > 0 else 0.0
+        return next((text for p, text in ORDERS.items() if abs(order - p) < 0.3), "")
+
+    def _error(self, theta: Array, wrong: Array) -> float:
+        """max |vjp − right| / max |right| over the parameters that were wrong."""
+        here = _Products.at(self._f, self._method, theta, self._products.w, self._products.coordinates)
+        right = here.right_rows().sum(axis=0)[wrong]
+        error = np.abs(here.take(here.lin.vjp(here.w))[wrong] - right)
+        by_rows = np.abs(here.rows().sum(axis=0)[wrong] - right)
+        return float(max(error.max(initial=0), by_rows.max(initial=0)) / max(np.abs(right).max(initial=0), 1e-300))
+
+
+def transposed_block(got: Array, expected: Array) -> str:
+    """Whether a stretch of the vector `got` is a matrix of `expected` transposed.
+
+    Examples
+    --------
+    >>> W = np.arange(6.0).reshape(2, 3)
+    >>> transposed_block(np.append(W.T.ravel(), 9.0), np.append(W.ravel(), 9.0))
+    'entries 0–5, a (2, 3) matrix, are transposed'
+    """
+    close = 1e-6 * max(1.0, float(np.abs(expected).max(initial=0)))
+    wrong = np.flatnonzero(np.abs(got - expected) > close)
+    if not len(wrong):
+        return ""
+    first = max(int(wrong[0]) - 1, 0)
+    for last in range(int(wrong[1:2].max(initial=first)) + 2, len(got) + 1):
+        n = last - first
+        for rows in range(2, n // 2 + 1):
+            if n % rows == 0:
+                turned = got[first:last].reshape(n // rows, rows).T.ravel()
+                if np.abs(turned - expected[first:last]).max() <= close:
+                    return f"entries {first}–{last - 1}, a ({rows}, {n // rows}) matrix, are transposed"
+    return ""
