@@ -10,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from ..distributions import bin_centres, log_jacobian
 from ..errors import InvalidInput
 from ..types import Array
 
-__all__ = ["ActionMap", "Clip", "Identity", "Offset", "Rescale", "Tanh"]
+__all__ = ["ActionMap", "Bins", "Clip", "Identity", "Offset", "Rescale", "Tanh"]
 
 Bounds = tuple[float, ...]
 
@@ -145,10 +146,33 @@ class Tanh:
 
     def log_derivative(self, act: Array) -> Array:
         """Σ_j log(1 − tanh² u_j) + log((high_j − low_j)/2); log(1 − tanh² u) = 2 (log 2 − u − log(1 + e^{−2u}))."""
-        log_slope = 2 * (np.log(2.0) - act - np.logaddexp(0.0, -2 * act))
-        log_scale = np.log((np.asarray(self.high) - np.asarray(self.low)) / 2)
-        total: Array = np.sum(log_slope + log_scale, axis=-1)
-        return total
+        return log_jacobian(act, np.asarray(self.low), np.asarray(self.high))
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The environment gets the centre of bin u_j of as many equal ones between low_j and high_j as `bins` says (S12).
+
+    Examples
+    --------
+    >>> Bins((2, 5), (0.0, -1.0), (1.0, 1.0))(np.array([[0, 4]]))
+    array([[0.25, 0.8 ]])
+    """
+
+    bins: tuple[int, ...]
+    low: Bounds
+    high: Bounds
+
+    def __post_init__(self) -> None:
+        _require_bounds(self.low, self.high, finite=True)
+
+    def __call__(self, act: Array) -> Array:
+        """low + (u + ½)/bins · (high − low)."""
+        return bin_centres(act, self.bins, np.asarray(self.low), np.asarray(self.high))
+
+    def log_derivative(self, act: Array) -> Array:
+        """0: the bins keep their probabilities."""
+        return np.zeros(len(act))
 
 
 def _require_bounds(low: Bounds, high: Bounds, *, finite: bool) -> None:

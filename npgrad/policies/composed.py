@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from ..distributions import Distribution, apply_mask, require_method
+from ..distributions import (
+    DiagonalGaussian,
+    Distribution,
+    apply_mask,
+    provides,
+    require_method,
+    squashed_entropy,
+)
 from ..errors import InvalidInput
 from ..functions import Function, Linearisation
 from ..spaces import Space
 from ..types import Array, IntArray
 from ..validation import require_shape, require_theta
-from .action_maps import ActionMap, Identity
+from .action_maps import ActionMap, Identity, Tanh
 from .normaliser import Normaliser
 
 __all__ = ["ComposedLinearisation", "ComposedPolicy", "Policy", "PolicyLinearisation"]
@@ -93,9 +101,17 @@ class ComposedLinearisation:
     """`PolicyLinearisation` of a `ComposedPolicy`, with entropy, KL and Fisher where the distribution has them."""
 
     def __init__(self, lin: Linearisation, y: Array, distribution: Distribution, act: Array) -> None:
-        self.lin, self.y, self.distribution = lin, y, distribution
-        self.log_prob = distribution.log_prob(y, act)  # (T,)
-        self._score = distribution.score(y, act)  # ∂ log p/∂y, (T, K)
+        self.lin, self.y, self.distribution, self._act = lin, y, distribution, act
+
+    @cached_property
+    def log_prob(self) -> Array:
+        """log π_θ(a_t|o_t), shape (T,)."""
+        return self.distribution.log_prob(self.y, self._act)
+
+    @cached_property
+    def _score(self) -> Array:
+        """∂ log p/∂y, shape (T, K)."""
+        return self.distribution.score(self.y, self._act)
 
     def vjp(self, psi: Array) -> Array:
         """Σ_t Ψ_t f_t = Jᵀ(Ψ_t ∂log p_t/∂y_t), shape (P,)."""
@@ -113,6 +129,10 @@ class ComposedLinearisation:
     def vjp_segments(self, psi: Array, offsets: IntArray) -> Array:
         """Σ_{t in segment i} Ψ_t f_t, shape (N, P)."""
         return self.lin.vjp_segments(psi[:, None] * self._score, offsets)
+
+    def action_vjp(self, w: Array) -> Array:
+        """Σ_t (∂a_t/∂θ)ᵀ w_t for a deterministic policy, w (T, k); shape (P,) (S6)."""
+        return self.lin.vjp(require_method(self.distribution, "action_vjp")(self.y, w))
 
     def entropy(self) -> Array:
         """H_t of the latent action, shape (T,) (S8)."""
@@ -267,6 +287,7 @@ class ComposedPolicy:
         -------
         act : array, shape (B,) or (B, k)
         logp : array, shape (B,)
+            Zero if the distribution has no density.
         memory : array, shape (B, M)
         """
         inputs, mask = self._split(obs)
@@ -275,7 +296,9 @@ class ComposedPolicy:
         y, memory = self.function.advance(theta, inputs, memory)
         y = self._masked(y, mask)
         act = self.distribution.mode(y) if noise is None else self.distribution.draw(y, noise)
-        return act, self.distribution.log_prob(y, act), memory
+        known = provides(self.distribution, "log_prob")
+        logp = self.distribution.log_prob(y, act) if known else np.zeros(len(obs))
+        return act, logp, memory
 
     def score(self, theta: Array, obs: Array, act: Array, offsets: IntArray | None = None) -> Array:
         """f_t = ∇_θ log π_θ(a_t|o_t), shape (T, P)."""
@@ -284,6 +307,17 @@ class ComposedPolicy:
     def log_prob(self, theta: Array, obs: Array, act: Array, offsets: IntArray | None = None) -> Array:
         """Log density of the *environment's* action map(a_t): log p(a_t; y_t) − log |det ∂map/∂a|, shape (T,)."""
         return self.at(theta, obs, act, offsets).log_prob - self.action_map.log_derivative(act)
+
+    def entropy(self, theta: Array, obs: Array, offsets: IntArray | None = None) -> Array:
+        """Entropy of the action that the environment gets, shape (T,) (S8).
+
+        That of a squashed Gaussian is a quadrature; clipping is not accounted for, nor is what is not learned with the
+        action: for its gradient take `at(…).entropy_vjp`, of the latent action.
+        """
+        lin = self.at(theta, obs, self.distribution.mode(np.zeros((len(obs), self.distribution.n_y))), offsets)
+        if isinstance(self.action_map, Tanh) and isinstance(self.distribution, DiagonalGaussian):
+            return squashed_entropy(lin.y, np.asarray(self.action_map.low), np.asarray(self.action_map.high))[0]
+        return lin.entropy()
 
     def _split(self, obs: Array) -> tuple[Array, Array | None]:
         n = self.function.n_in

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npgrad.distributions import Categorical, DiagonalGaussian
-from npgrad.errors import InvalidInput
+from npgrad.distributions import Autoregressive, Categorical, Deterministic, DiagonalGaussian
+from npgrad.errors import InvalidInput, NotImplementedBy
 from npgrad.functions import MLP, Concatenated, Constant, Linear
-from npgrad.policies import ComposedPolicy, Normaliser, Tanh, make_policy
+from npgrad.policies import Bins, ComposedPolicy, Normaliser, Tanh, make_policy
 from npgrad.spaces import Box, Discrete
 
 OBS = Box(-np.inf, np.inf, (3,), "float64")
@@ -152,3 +152,33 @@ def test_wrong_arguments_are_named(change, message):
 def test_function_and_distribution_must_fit():
     with pytest.raises(InvalidInput, match="gives 3 numbers, but Categorical takes 4"):
         ComposedPolicy(Linear(3, 3), Categorical(4), OBS, Discrete(4))
+
+
+def test_a_deterministic_policy_has_the_derivative_of_its_action():
+    policy = ComposedPolicy(MLP(3, 2, hidden=(4,)), Deterministic(2), OBS, BOX2)
+    rng = np.random.default_rng(0)
+    theta, obs, w, h = rng.normal(size=policy.n_params), rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), 1e-30
+    act, logp, _ = policy.act(theta, obs)
+    assert not logp.any()
+    numeric = [(w * policy.act(theta + 1j * h * e, obs)[0].imag / h).sum() for e in np.eye(policy.n_params)]
+    np.testing.assert_allclose(policy.at(theta, obs, act).action_vjp(w), numeric, rtol=1e-12, atol=1e-12)
+    with pytest.raises(NotImplementedBy, match="has no score"):
+        policy.score(theta, obs, act)
+
+
+def test_entropy_of_a_squashed_action_is_that_of_its_density():
+    policy = make_policy((OBS, Box(2, 5, (1,), "float64")), "linear", action_map="tanh")
+    theta, obs = np.array([0.3, -0.2, 0.1, 0.05, -0.4]), np.array([[1.0, 0.5, -2.0]])
+    u = np.linspace(-9, 9, 20_001)[:, None]
+    logp = policy.log_prob(theta, np.repeat(obs, len(u), axis=0), u)
+    a, p = policy.action_map(u)[:, 0], np.exp(logp)
+    assert policy.entropy(theta, obs) == pytest.approx(-np.trapezoid(p * logp, a), abs=1e-6)
+
+
+def test_bins_discretise_a_box():
+    bins = (3, 2)
+    policy = ComposedPolicy(
+        Linear(3, Autoregressive(bins).n_y), Autoregressive(bins), OBS, BOX2, Bins(bins, (-1.0, -1.0), (1.0, 1.0))
+    )
+    act, _, _ = policy.act(np.zeros(policy.n_params), np.zeros((2, 3)), np.array([[0.01, 0.01], [0.99, 0.99]]))
+    np.testing.assert_allclose(policy.action_map(act), [[-2 / 3, -0.5], [2 / 3, 0.5]])
