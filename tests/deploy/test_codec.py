@@ -32,6 +32,7 @@ examples = {
         *(d.Deterministic(2), d.FullGaussian(2), d.GaussianMixture(k=1, components=2)),
         d.Product((d.Categorical(2), d.Bernoulli(1))),
         *(p.Identity(), p.Offset(-1), p.Clip((-np.inf,), (1.0,)), p.Rescale((0.0,), (2.0,)), p.Tanh((0.0,), (2.0,))),
+        p.Bins((3,), (0.0,), (2.0,)),
         p.Normaliser(np.array([0.1, -2.0]), np.array([1.0, 3.0]), bound=np.inf),
         p.ComposedPolicy(linear, d.Categorical(2), box, two, p.Offset(-1), p.Normaliser(np.zeros(2), np.ones(2))),
     ]
