@@ -54,7 +54,7 @@ def _line(summary: dict[str, Any], env_id: str) -> str:
     low, high = summary["ci95"]
     how = "greedy" if summary["deterministic"] else "stochastic"
     return (
-        f"{env_id}: return {summary['mean_return']:.1f} (95% interval {low:.1f} to {high:.1f}), "
-        f"median {summary['median_return']:.1f}, std {summary['std_return']:.1f}, "
-        f"length {summary['mean_length']:.1f}, {summary['episodes']} {how} episodes"
+        f"{env_id}: return {summary['mean_return']:.1f} ± {summary['std_return']:.1f}, "
+        f"95% interval {low:.1f} to {high:.1f}, "
+        f"{summary['episodes']} {how} episodes of {summary['mean_length']:.1f} steps"
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 import click
 
 from .app import debug_option
@@ -59,11 +62,12 @@ def listing(ctx: click.Context, what: str | None) -> None:
     if what is not None and what not in SECTIONS:
         raise click.UsageError(str(UnknownName("list", what, SECTIONS)), ctx)
     chosen = [what] if what else list(SECTIONS)
+    # lines are broken for a terminal, and left whole for grep
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     for i, name in enumerate(chosen):
-        rows = SECTIONS[name]()
-        width = max(len(row[0]) for row in rows)
+        formatter = click.HelpFormatter(width=width)
+        formatter.current_indent = 0 if what else 2
+        formatter.write_dl(SECTIONS[name]())
         if what is None:
             click.echo(("\n" if i else "") + click.style(name, bold=True))
-        indent = "  " if what is None else ""
-        for key, text in rows:
-            click.echo(f"{indent}{key:<{width}}  {text}".rstrip())
+        click.echo(formatter.getvalue(), nl=False)

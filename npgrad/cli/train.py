@@ -24,7 +24,6 @@ __all__ = ["train"]
 
 FLAGS = "npgrad.flags"
 MAY_CHANGE = ("total_timesteps", "stop_at", "threads", "checkpoint_every", "quiet")  # on resume
-GO_ON = "; --stop-at none goes on"
 NOT_KEPT = ("out", "resume", "quiet")
 
 
@@ -234,11 +233,14 @@ def _summary(settings: TrainSettings, result: TrainingResult, folder: RunFolder)
         )
     elif result.recent_return is not None:
         lines.append(f"return    {result.recent_return:.1f}  (last training episodes; no evaluation yet)")
-    why = {
-        "threshold": f", stopped at a return of {settings.stop_at}" + (GO_ON if settings.resume else ""),
-        "interrupted": f", stopped by you; go on with: npgrad train --resume {folder.path}",
-    }
-    lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{why.get(result.stopped, '')}")
+    ended = ""
+    if result.stopped == "threshold":
+        ended = f", stopped at a return of {settings.stop_at:g}" + (
+            "; --stop-at none goes on" if settings.resume else ""
+        )
+    if result.stopped == "interrupted":
+        ended = f", stopped by you; go on with: npgrad train --resume {folder.path}"
+    lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{ended}")
     lines.append(f"folder    {folder.path}")
     lines.append(f"evaluate  npgrad eval {folder.path}")
     return "\n".join(lines)

@@ -184,7 +184,7 @@ def evaluate_policy(
 
     Examples
     --------
-    >>> from npgrad.algorithms import REINFORCE
+    >>> from npgrad.algorithms.reinforce import REINFORCE
     >>> mean, std = evaluate_policy(REINFORCE("CartPole-v1", seed=0), "CartPole-v1", n_eval_episodes=2)
     >>> mean >= 8
     True

@@ -234,7 +234,8 @@ class RunFolder:
 
     def draw(self, evaluations: Sequence[Evaluation], threshold: float | None) -> None:
         """Write ``learning_curve.svg``."""
-        title = " · ".join(str(self.config[key]) for key in ("env", "algo", "seed") if key in self.config)
+        names = (("env", ""), ("algo", ""), ("seed", "seed "))
+        title = " · ".join(f"{label}{self.config[key]}" for key, label in names if key in self.config)
         with _reported(self.path):
             svg = learning_curve_svg(*self.episodes(), evaluations, title=title, threshold=threshold)
             write_text(self.path / CURVE, svg)
