@@ -1,8 +1,9 @@
-"""CartPole: Barto, Sutton and Anderson 1983, with the constants and the Euler step of Gymnasium's CartPole-v1."""
+"""CartPole: Barto, Sutton and Anderson 1983, with the constants and Euler step of Gymnasium's CartPole-v0 and v1."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ..spaces import Box, Discrete
 from ..types import BoolArray, FloatArray, IntArray
 from .base import CompiledEnv
 
-__all__ = ["CARTPOLE_V1"]
+__all__ = ["CARTPOLE_V0", "CARTPOLE_V1"]
 
 GRAVITY, MASS_CART, MASS_POLE, LENGTH, FORCE, TAU = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02  # m/s², kg, kg, m (half pole), N, s
 X_LIMIT, ANGLE_LIMIT = 2.4, 12 * 2 * math.pi / 360  # m, rad
@@ -71,3 +72,4 @@ CARTPOLE_V1 = CompiledEnv(
     reset_noise=("uniform",) * 4,
     max_episode_steps=500,
 )
+CARTPOLE_V0 = replace(CARTPOLE_V1, id="CartPole-v0", max_episode_steps=200)
