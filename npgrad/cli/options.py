@@ -6,7 +6,7 @@ import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import click
 
@@ -15,7 +15,13 @@ from ..errors import UnknownName
 __all__ = ["Setting", "flag_of", "options_of"]
 
 
-class Setting(click.ParamType[Any]):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic in newer releases alone
+
+
+class Setting(_ParamType):
     """A value of a field's type: int, float, str, a tuple of these by commas; ``none`` where None is allowed.
 
     Parameters
@@ -39,7 +45,7 @@ class Setting(click.ParamType[Any]):
         if get_origin(self.kind) is tuple:
             self.name += ",…"
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
         """As the help shows it."""
         return "|".join(self.choices) if self.choices else None
 

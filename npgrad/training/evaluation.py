@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,12 @@ class EvaluationResult:
         object.__setattr__(self, "returns", returns)
         object.__setattr__(self, "lengths", lengths)
 
-    @property
+    @cached_property
     def mean_return(self) -> float:
         """Mean over the episodes."""
         return float(np.mean(self.returns))
 
-    @property
+    @cached_property
     def mean_length(self) -> float:
         """Mean over the episodes."""
         return float(np.mean(self.lengths))

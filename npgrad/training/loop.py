@@ -168,7 +168,8 @@ def train(
         folder.start()
     loop = _Loop(recipe, run, total_timesteps, folder, evaluate, eval_every, eval_episodes, stop_at, callbacks)
     bar = ProgressBar(total_timesteps, run.state.timesteps, show=progress)
-    saved = drawn = time.monotonic()
+    saved = time.monotonic()
+    draw_at = saved + DRAW_EVERY
     stopped = loop.reached()
     try:
         with single_blas_thread(), stop_on_signal(bar.write) as request:
@@ -178,9 +179,10 @@ def train(
                 if stopped is None and time.monotonic() - saved >= checkpoint_every:
                     loop.save()
                     saved = time.monotonic()
-                    if saved - drawn >= DRAW_EVERY:
+                    if saved >= draw_at:
                         loop.draw()
                         drawn = time.monotonic()
+                        draw_at = drawn + max(DRAW_EVERY, 20 * (drawn - saved))  # a long run takes long to draw
             loop.finish()
     except Exception:
         with contextlib.suppress(RunFolderError):  # the first error is the one to tell of

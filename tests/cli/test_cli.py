@@ -75,6 +75,15 @@ def test_same_seed_same_agent_and_another_folder(npgrad, tmp_path):
     assert first == again != other
 
 
+def test_threads_change_no_bit(npgrad, tmp_path):
+    for threads in (1, 2):
+        several = ["--threads", threads, "--n-envs", 2, "--n-episodes", 24, "--policy", "mlp"]
+        npgrad("train", "CartPole-v1", *SHORT, *several, "--steps", 1500, "--out", f"run{threads}")
+    assert config(tmp_path / "run2")["threads"] == 2
+    for name in ("agent.npz", "last_agent.npz", "learning_curve.svg"):
+        assert (tmp_path / "run1" / name).read_bytes() == (tmp_path / "run2" / name).read_bytes()
+
+
 def test_flag_before_preset_before_default(npgrad, tmp_path, monkeypatch):
     from npgrad.algorithms import presets
 
