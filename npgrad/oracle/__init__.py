@@ -1,7 +1,7 @@
 """The exact oracle: J, ∇J and the moments of estimators, computed without estimators, kernels, baselines or critics."""
 
 from .builders import from_gymnasium, random_mdp, with_emissions
-from .chains import marginals, occupancy, state_action_chain, stationary_distribution
+from .chains import marginals, occupancy, ratio_second_moments, state_action_chain, stationary_distribution
 from .enumeration import Trajectories, trajectories
 from .evaluation import (
     Values,
@@ -15,17 +15,25 @@ from .evaluation import (
 from .expectations import ExactMoments, exact_moments, pair_estimates, separable_moments, u_statistic
 from .gradients import average_gradient, fisher, gradient
 from .mdp import TabularMDP
+from .moments import CausalMoments, causal_moments, return_variance
 from .planning import backward_induction, greedy, optimal_values, policy_iteration, value_iteration
+from .state_baselines import StateBaselines, VarianceParts, state_baselines, variance_parts
 from .tables import probabilities, scores
+from .whole_return import WholeReturnMoments, whole_return_moments
 
 __all__ = [
+    "CausalMoments",
     "ExactMoments",
+    "StateBaselines",
     "TabularMDP",
     "Trajectories",
     "Values",
+    "VarianceParts",
+    "WholeReturnMoments",
     "average_gradient",
     "average_reward",
     "backward_induction",
+    "causal_moments",
     "differential_values",
     "exact_moments",
     "fisher",
@@ -41,14 +49,19 @@ __all__ = [
     "policy_iteration",
     "probabilities",
     "random_mdp",
+    "ratio_second_moments",
+    "return_variance",
     "scores",
     "separable_moments",
     "state_action_chain",
+    "state_baselines",
     "stationary_distribution",
     "surrogate",
     "trajectories",
     "u_statistic",
     "value_iteration",
     "values",
+    "variance_parts",
+    "whole_return_moments",
     "with_emissions",
 ]

@@ -8,12 +8,13 @@ from ..errors import InvalidInput
 from ..types import Array
 from .graphs import can_reach, closed_classes
 from .mdp import TabularMDP
-from .tables import PolicyOrTable, at_time, probabilities
+from .tables import PolicyOrTable, Spec, alive_table, at_time, probabilities, table_of
 
 __all__ = [
     "chain",
     "marginals",
     "occupancy",
+    "ratio_second_moments",
     "require_proper",
     "state_action_chain",
     "stationary_distribution",
@@ -94,8 +95,9 @@ def occupancy(mdp: TabularMDP, policy: PolicyOrTable, theta: Array | None = None
         return (mdp.gamma ** np.arange(len(d)) @ d) * alive
     if mdp.gamma == 1:
         require_proper(mdp, pi)
-    P = chain(mdp.P_alive, pi * alive[:, None])
-    return np.linalg.solve(np.eye(len(P)) - mdp.gamma * P.T, mdp.start.astype(P.dtype))
+    P = chain(mdp.P, alive_table(mdp, pi))
+    d = np.linalg.solve(np.eye(len(P)) - mdp.gamma * P.T, mdp.start.astype(P.dtype))
+    return np.asarray(d * alive)
 
 
 def stationary_distribution(mdp: TabularMDP, policy: PolicyOrTable, theta: Array | None = None) -> Array:
@@ -126,13 +128,54 @@ def stationary_distribution(mdp: TabularMDP, policy: PolicyOrTable, theta: Array
     return np.linalg.solve((np.eye(S) - P + 1).T, np.ones(S, P.dtype))
 
 
+def ratio_second_moments(mdp: TabularMDP, target: Spec, behaviour: Spec) -> Array:
+    """E_β[(Π_{k<t} ρ_k)²] for t = 0 … T, ρ_k = π(a_k|s_k)/β(a_k|s_k), shape (T + 1,) (W9).
+
+        start · M_0 M_1 ⋯ M_{t−1} · 𝟙,  M(s,s') = Σ_a π(a|s)²/β(a|s) p(s'|s,a);  after the end ratios are 1
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+        With a horizon.
+    target, behaviour : (policy, theta) or array
+        π and β; β > 0 wherever π is.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no horizon, or β misses an action of π.
+
+    Examples
+    --------
+    >>> from npgrad.oracle import TabularMDP
+    >>> coin = TabularMDP([1.0], np.ones((1, 2, 1)), [[1.0, 0.0]], horizon=3)
+    >>> ratio_second_moments(coin, np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])).round(6)
+    array([1.      , 1.64    , 2.6896  , 4.410944])
+    """
+    if mdp.horizon is None:
+        raise InvalidInput("ratios over an endless trajectory have no second moment; give a horizon")
+    pi, beta = table_of(mdp, target), table_of(mdp, behaviour)
+    m = [mdp.start]
+    for t in range(mdp.horizon):
+        p, q = at_time(pi, t, 2), at_time(beta, t, 2)
+        if ((p > 0) & (q == 0)).any():
+            s, a = np.argwhere((p > 0) & (q == 0))[0]
+            raise InvalidInput(
+                f"the behaviour never takes action {a} in state {s}, which the target does; ratios need β > 0"
+            )
+        square = np.where(p > 0, p**2 / np.where(q > 0, q, 1), 0)
+        M = np.where(mdp.terminal[:, None], np.eye(mdp.n_states), chain(mdp.P, square))
+        m.append(m[-1] @ M)
+    return np.asarray(np.sum(m, axis=1))
+
+
 def require_proper(mdp: TabularMDP, pi: Array) -> None:
     """Raise unless every state reaches a terminal one under `pi`, so that episodes end and values exist at γ = 1."""
     ends = can_reach(chain(mdp.P, pi).real > 0, mdp.terminal)
     if not ends.all():
         raise InvalidInput(
-            f"under this policy an episode in state {int(np.flatnonzero(~ends)[0])} never ends, and gamma is 1: "
-            "give a horizon or a gamma below 1, or a policy that can leave"
+            f"under this policy an episode in state {int(np.flatnonzero(~ends)[0])} never ends, and a sum over it is "
+            "not discounted: give a horizon or a discount below 1, or a policy that can leave"
         )
 
 

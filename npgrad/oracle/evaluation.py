@@ -10,7 +10,7 @@ import numpy as np
 from ..types import Array
 from .chains import chain, marginals, occupancy, require_proper, stationary_distribution
 from .mdp import TabularMDP
-from .tables import PolicyOrTable, Spec, at_time, probabilities, table_of
+from .tables import PolicyOrTable, Spec, alive_table, at_time, probabilities, table_of
 
 __all__ = [
     "Values",
@@ -77,7 +77,7 @@ def values(mdp: TabularMDP, policy: PolicyOrTable, theta: Array | None = None) -
         if mdp.gamma == 1:
             require_proper(mdp, pi)
         r = (pi * mdp.r).sum(axis=1)
-        V = np.linalg.solve(np.eye(S) - mdp.gamma * chain(mdp.P_alive, pi), r)
+        V = np.linalg.solve(np.eye(S) - mdp.gamma * chain(mdp.P, alive_table(mdp, pi)), r)
         return Values(V, look_ahead(mdp, V))
     V = np.zeros((mdp.horizon + 1, S), dtype=pi.dtype)
     Q = np.zeros((mdp.horizon, S, A), dtype=pi.dtype)
@@ -88,9 +88,9 @@ def values(mdp: TabularMDP, policy: PolicyOrTable, theta: Array | None = None) -
 
 
 def look_ahead(mdp: TabularMDP, V: Array) -> Array:
-    """r(s,a) + γ Σ_{s'} p(s'|s,a) V(s'), V taken as 0 at terminal states, shape (S, A)."""
+    """r(s,a) + γ Σ_{s'} p(s'|s,a) V(s'), shape (S, A)."""
     S, A = mdp.n_states, mdp.n_actions
-    return mdp.r + mdp.gamma * (mdp.P_alive.reshape(S * A, S) @ V).reshape(S, A)
+    return mdp.r + mdp.gamma * (mdp.P.reshape(S * A, S) @ V).reshape(S, A)
 
 
 def objective(mdp: TabularMDP, policy: PolicyOrTable, theta: Array | None = None) -> Any:

@@ -155,11 +155,6 @@ class TabularMDP:
         """r(s,a) = Σ_{s'} p(s'|s,a) r(s,a,s'), shape (S, A) (O9)."""
         return np.asarray(np.einsum("sax,sax->sa", self.P, self.R))
 
-    @cached_property
-    def P_alive(self) -> FloatArray:
-        """p(s'|s,a), with 0 for terminal s' in place of values that are 0 there, shape (S, A, S)."""
-        return self.P * ~self.terminal
-
     def replace(self, **changes: Any) -> TabularMDP:
         """A copy with some fields changed, checked anew.
 

@@ -12,7 +12,7 @@ from ..spaces import Discrete
 from ..types import Array
 from .mdp import TabularMDP
 
-__all__ = ["PolicyOrTable", "Spec", "at_time", "probabilities", "scores", "table_of", "weighted_scores"]
+__all__ = ["PolicyOrTable", "Spec", "alive_table", "at_time", "probabilities", "scores", "table_of", "weighted_scores"]
 
 PolicyOrTable: TypeAlias = Policy | Array  # a policy, beside its θ, or π(a|s) itself, (S, A) or (T, S, A)
 Spec: TypeAlias = tuple[Policy, Array] | Array  # the same as one argument: (policy, θ), or a table
@@ -81,6 +81,11 @@ def table_of(mdp: TabularMDP, spec: Spec) -> Array:
     """π(a|s) of ``(policy, theta)`` or of a table."""
     policy, theta = spec if isinstance(spec, tuple) else (spec, None)
     return probabilities(mdp, policy, theta)
+
+
+def alive_table(mdp: TabularMDP, pi: Array) -> Array:
+    """π(a|s) with rows of zeros at terminal states, where nobody acts."""
+    return pi * ~mdp.terminal[:, None]
 
 
 def at_time(x: Array, t: int, ndim: int) -> Array:

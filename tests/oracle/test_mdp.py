@@ -56,7 +56,6 @@ def test_terminal_states_absorb_and_pay_nothing():
     mdp = TabularMDP([1.0, 0.0], changed(P2, (1, slice(None)), np.nan), R2, terminal=[False, True])
     assert_close(mdp.P[1], np.array([[0.0, 1.0], [0.0, 1.0]]))
     assert_close(mdp.r, np.array([[1.0, 2.0], [0.0, 0.0]]))
-    assert_close(mdp.P_alive[0], np.array([[0.5, 0.0], [1.0, 0.0]]))
 
 
 def test_random_problems_are_functions_of_their_seed():
