@@ -291,3 +291,11 @@ def best_state_baseline(scores, psi, offsets, cells, n_cells, w):
                     below += w[i] * (scores[t] @ scores[t])
         b[c] = above / below if below else 0.0
     return b
+
+
+def ridge_gradient(w, phi, y, c, ridge, centre):
+    """∂/∂w of Σ c (φᵀw − y)² + λ‖w − w_l‖², row by row."""
+    g = 2 * ridge * (w - centre)
+    for row, target, weight in zip(phi, y, c, strict=True):
+        g = g + 2 * weight * (row @ w - target) * row
+    return g

@@ -1,7 +1,8 @@
 """Estimators: the only door to a gradient. An estimator is any ``(policy, theta, batch) → Estimate``."""
 
+from ..critics import reward_to_go, total_return
 from .base import Estimate, Estimator, episode_estimate, episode_scores, score_function_estimate
-from .monte_carlo import PolicyGradient, reward_to_go, total_return
+from .monte_carlo import PolicyGradient
 from .optimal import OptimalBaselineGradient
 
 __all__ = [

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from ..kernels import chunk_bounds
 from ..policies import Policy, PolicyLinearisation
 from ..pool import map_ordered
 from ..types import Array, Batch, FloatArray, IntArray
@@ -27,7 +28,6 @@ __all__ = [
 
 Result = TypeVar("Result")
 
-CHUNK_ROWS = 2048  # rows that a policy is linearised on at once: kept in cache, and the unit that threads share out
 REMEDY = "a smaller learning rate or normalised rewards may help"
 
 
@@ -221,14 +221,10 @@ class Chunk:
 
 
 def chunks(batch: Batch) -> Iterator[Chunk]:
-    """Runs of whole episodes, each of CHUNK_ROWS rows or one episode more than that."""
-    lo = 0
-    while lo < batch.n_episodes:
-        hi = int(np.searchsorted(batch.offsets, batch.offsets[lo] + CHUNK_ROWS))
-        hi = min(max(hi, lo + 1), batch.n_episodes)
+    """The batch in runs of whole episodes, the unit that threads share out."""
+    for lo, hi in chunk_bounds(batch.offsets):
         edges = batch.offsets[lo : hi + 1]
         yield Chunk(slice(lo, hi), slice(int(edges[0]), int(edges[-1])), edges - edges[0])
-        lo = hi
 
 
 def map_chunks(

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
-
-from .. import kernels
 from ..baselines import Baseline, leave_one_out, leave_one_out_return
+from ..critics import reward_to_go, total_return
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray
-from ..validation import require_probability
 from .base import Estimate, score_function_estimate
 
-__all__ = ["PolicyGradient", "reward_to_go", "total_return"]
-
-
-def total_return(batch: Batch, gamma: float = 1.0) -> FloatArray:
-    """Ψ_t = R = Σ_k γ^k r_k, the same at every t of an episode (P1).
-
-    Examples
-    --------
-    >>> batch = Batch(obs=np.zeros((3, 1)), act=np.zeros(3, int), rew=np.array([1.0, 2.0, 4.0]), logp=np.zeros(3),
-    ...               offsets=[0, 3], terminated=[True], truncated=[False], final_obs=np.zeros((1, 1)))
-    >>> total_return(batch, gamma=0.5)
-    array([3., 3., 3.])
-    """
-    return _complete_returns(kernels.discounted_return, batch, gamma)
-
-
-def reward_to_go(batch: Batch, gamma: float = 1.0) -> FloatArray:
-    """Ψ_t = G_t = Σ_{k≥t} γ^{k−t} r_k (P3 at γ = 1).
-
-    Examples
-    --------
-    >>> batch = Batch(obs=np.zeros((3, 1)), act=np.zeros(3, int), rew=np.array([1.0, 2.0, 4.0]), logp=np.zeros(3),
-    ...               offsets=[0, 3], terminated=[True], truncated=[False], final_obs=np.zeros((1, 1)))
-    >>> reward_to_go(batch, gamma=0.5)
-    array([3., 4., 4.])
-    """
-    return _complete_returns(kernels.reward_to_go, batch, gamma)
-
-
-def _complete_returns(kernel: Callable[..., None], batch: Batch, gamma: float) -> FloatArray:
-    require_probability("gamma", gamma)
-    batch.require_complete()
-    out = np.empty(batch.n_steps)
-    kernel(np.ascontiguousarray(batch.rew), np.ascontiguousarray(batch.offsets), float(gamma), out)
-    return out
+__all__ = ["PolicyGradient"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +36,7 @@ class PolicyGradient:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from npgrad.policies import make_policy
     >>> from npgrad.rollouts import make_rollout
     >>> rollout = make_rollout("CartPole-v1")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..baselines import leave_one_out_optimal
+from ..critics import total_return
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray
 from .base import Estimate, episode_scores
-from .monte_carlo import total_return
 
 __all__ = ["OptimalBaselineGradient"]
 

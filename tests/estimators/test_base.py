@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from npgrad.errors import InvalidInput, NonFinite
 from npgrad.estimators import base, score_function_estimate
+from npgrad.kernels import ragged
 from npgrad.policies import make_policy
 from npgrad.pool import thread_pool
 from npgrad.spaces import Box, Discrete
@@ -59,7 +60,7 @@ def test_variance_is_that_of_the_mean(lengths, seed):
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 10**6])
 def test_chunks_are_whole_episodes_and_cover_all(rows, monkeypatch):
-    monkeypatch.setattr(base, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(ragged, "CHUNK_ROWS", rows)
     lengths = [3, 1, 9, 2, 2, 4]
     policy, theta, batch, psi = case("gaussian", lengths, 1)
     chunks = list(base.chunks(batch))
@@ -73,7 +74,7 @@ def test_chunks_are_whole_episodes_and_cover_all(rows, monkeypatch):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_change_no_bit(threads, monkeypatch):
-    monkeypatch.setattr(base, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(ragged, "CHUNK_ROWS", 16)
     policy, theta, batch, psi = case("gaussian", [5] * 40, 2)
     alone = score_function_estimate(policy, theta, batch, psi, keep_per_episode=True)
     with thread_pool(threads) as executor:

@@ -27,9 +27,10 @@ class World:
     @classmethod
     def random(cls, seed, S=2, A=2, T=3, terminal=()):
         rng = np.random.default_rng(seed)
-        return cls(
-            rng.dirichlet(np.ones(S)), rng.dirichlet(np.ones(S), size=(S, A)), rng.normal(size=(S, A, S)), T, terminal
-        )
+        p0 = rng.dirichlet(np.ones(S))
+        p0[list(terminal)] = 0
+        P, R = rng.dirichlet(np.ones(S), size=(S, A)), rng.normal(size=(S, A, S))
+        return cls(p0 / p0.sum(), P, R, T, terminal)
 
     @property
     def S(self):
@@ -59,9 +60,8 @@ class World:
                 for a, s in itertools.product(range(self.A), range(self.S))
                 if self.P[path[-1], a, s] > 0
             ]
-            over = [p for p in longer if p[-1] in self.terminal or t == self.T - 1]
-            open_paths = [p for p in longer if p not in over]
-            found += over
+            found += [p for p in longer if p[-1] in self.terminal or t == self.T - 1]
+            open_paths = [p for p in longer if p[-1] not in self.terminal]
         return found
 
     def probability(self, path, pi):
