@@ -1,5 +1,6 @@
 """The exact oracle: J, ∇J and the moments of estimators, computed without estimators, kernels, baselines or critics."""
 
+from .best_baselines import StateBaselines, VarianceParts, state_baselines, variance_parts
 from .builders import from_gymnasium, random_mdp, with_emissions
 from .chains import marginals, occupancy, ratio_second_moments, state_action_chain, stationary_distribution
 from .enumeration import Trajectories, trajectories
@@ -17,7 +18,6 @@ from .gradients import average_gradient, fisher, gradient
 from .mdp import TabularMDP
 from .moments import CausalMoments, causal_moments, return_variance
 from .planning import backward_induction, greedy, optimal_values, policy_iteration, value_iteration
-from .state_baselines import StateBaselines, VarianceParts, state_baselines, variance_parts
 from .tables import probabilities, scores
 from .whole_return import WholeReturnMoments, whole_return_moments
 
