@@ -103,9 +103,13 @@ def _flatten(space: Space, value: Any, name: str, lead: int) -> Array:
             return np.concatenate(parts, axis=-1)
 
 
+def _keys(space: Dict | Tuple) -> tuple[Any, ...]:
+    return space.names if isinstance(space, Dict) else tuple(range(len(space.parts)))
+
+
 def _parts(space: Dict | Tuple, value: Any, name: str) -> list[tuple[Space, Any, str]]:
     """The parts of a composite: space, value, and what to call it in an error."""
-    keys: tuple[Any, ...] = space.names if isinstance(space, Dict) else tuple(range(len(space.parts)))
+    keys = _keys(space)
     if isinstance(space, Dict):
         fits, expected = isinstance(value, Mapping) and set(value) == set(keys), f"a dict with the keys {keys}"
     else:
@@ -160,8 +164,7 @@ def entry(space: Space, i: int, name: str = "obs") -> str:
     "obs['place'][1, 0]"
     """
     if isinstance(space, Dict | Tuple):
-        keys: tuple[Any, ...] = space.names if isinstance(space, Dict) else tuple(range(len(space.parts)))
-        for key, part in zip(keys, space.parts, strict=True):
+        for key, part in zip(_keys(space), space.parts, strict=True):
             if i < flat_dim(part):
                 return entry(part, i, f"{name}[{key!r}]")
             i -= flat_dim(part)
