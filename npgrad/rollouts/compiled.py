@@ -13,7 +13,7 @@ from ..noise.compiled import fill
 from ..policies import Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Live, blocks_of, continued, started
-from .fused import affine_of, roll_fused
+from .fused import Buffers, Recorded, affine_of, assemble, roll_fused
 from .loop import roll
 
 __all__ = ["CompiledRollout"]
@@ -48,6 +48,7 @@ class CompiledRollout:
         self.env, self.n_envs, self.n_blocks = env, n_envs, n_blocks
         self.env_id = env.id
         self.observation_space, self.action_space = env.observation_space, env.action_space
+        self._buffers: dict[tuple[int, int, int], Buffers] = {}
 
     def episodes(
         self,
@@ -70,16 +71,23 @@ class CompiledRollout:
         if self.env.max_episode_steps is None:
             raise InvalidInput(f"{self.env_id} has no max_episode_steps, so an episode may never end; give it one")
         linear = affine_of(policy, theta)
+        n_slots, units = min(self.n_envs, count), blocks_of(first, count, 2 * self.n_envs)
+        if linear is None:
 
-        def block(bounds: tuple[int, int]) -> Batch:
-            n_slots = min(self.n_envs, bounds[1] - bounds[0])
-            live = Live.idle(n_slots, policy, theta, *bounds)
-            slots = CompiledSlots(self.env, n_slots, seed)
-            if linear is not None:
-                return roll_fused(slots, policy, linear, live, seed=seed, greedy=deterministic)
-            return roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic).batch()
+            def block(bounds: tuple[int, int]) -> Batch:
+                slots, live = CompiledSlots(self.env, n_slots, seed), Live.idle(n_slots, policy, theta, *bounds)
+                return roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic).batch()
 
-        return concatenate(pool.map_ordered(block, blocks_of(first, count, 2 * self.n_envs), executor))
+            return concatenate(pool.map_ordered(block, units, executor))
+
+        shape = n_slots, linear.W.shape[0], linear.bounds.shape[1]
+        buffers = self._buffers.setdefault(shape, Buffers(*shape))
+
+        def fused_block(bounds: tuple[int, int]) -> Recorded:
+            slots, live = CompiledSlots(self.env, n_slots, seed), Live.idle(n_slots, policy, theta, *bounds)
+            return roll_fused(slots, policy, linear, live, buffers, seed=seed, greedy=deterministic)
+
+        return assemble(pool.map_ordered(fused_block, units, executor), first, linear.gaussian, buffers, executor)
 
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
         """Where `steps` begins: all slots before their first episode."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +15,14 @@ from ..elementary import exp, log
 from ..functions import Concatenated, Constant, Fixed, Function, Linear
 from ..noise.compiled import fill
 from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
-from ..types import Array, Batch, BoolArray, FloatArray, IntArray
+from ..pool import map_ordered
+from ..types import Array, Batch, FloatArray, IntArray
 from .base import Live
 
 if TYPE_CHECKING:
     from .compiled import CompiledSlots
 
-__all__ = ["Affine", "affine_of", "roll_fused"]
+__all__ = ["Affine", "Buffers", "affine_of", "assemble", "roll_fused"]
 
 CHUNK = 125  # steps between two visits to Python; no power of two, or rows of all slots share a few cache lines
 EPISODE, T, SEGMENT, FIRST = 0, 1, 2, 3  # rows of `slots`: what each slot is in, and its first row in this chunk
@@ -41,38 +44,43 @@ def affine(x: FloatArray, W: FloatArray, b: FloatArray, y: FloatArray) -> None:
 
 
 def draw_softmax(
-    y: FloatArray, u: FloatArray, greedy: bool, act: FloatArray, logp: FloatArray, top: FloatArray, total: FloatArray
+    y: FloatArray, u: FloatArray, greedy: bool, act: FloatArray, logp: FloatArray, weight: FloatArray, total: FloatArray
 ) -> None:
-    """Actions by the inverse distribution function at u, or the modes, and their log π; `top` and `total` are scratch.
+    """Actions by the inverse distribution function at u, or the modes, and their log π; the last two are scratch.
 
-    y (K, B) becomes the running sums of exp(y_k − max y), but for the action's own y_k, which logp holds meanwhile.
+    y (K, B), u (1, B), act (1, B), logp (B,), weight (K, B), total (B,). u is overwritten.
     """
     n, b = y.shape
     for i in range(b):
-        top[i] = y[0, i]
+        total[i] = y[0, i]
         act[0, i] = 0.0
     for k in range(1, n):
         for i in range(b):
-            higher = y[k, i] > top[i]
-            top[i] = y[k, i] if higher else top[i]
+            higher = y[k, i] > total[i]
+            total[i] = y[k, i] if higher else total[i]  # max y
             act[0, i] = k if higher else act[0, i]  # the mode, the first of equals
-    for i in range(b):
-        total[i] = 0.0
-        logp[i] = 0.0  # y_a − max y of the mode
     for k in range(n):
         for i in range(b):
-            total[i] += exp(y[k, i] - top[i])
+            y[k, i] -= total[i]
+            weight[k, i] = exp(y[k, i])
+    for i in range(b):
+        total[i] = 0.0
+    for k in range(n):
+        for i in range(b):
+            total[i] += weight[k, i]
+    for i in range(b):
+        logp[i] = 0.0  # y − max y of the mode
     if not greedy:
         for i in range(b):
+            u[0, i] *= total[i]
             act[0, i] = 0.0
-            u[0, i] *= total[i]  # Σ_{j≤k} exp(y_j − max y) ≤ u · total: the action is beyond k
-            logp[i] = y[0, i] - top[i]
+            logp[i] = y[0, i]
         for k in range(n - 1):
             for i in range(b):
-                u[0, i] -= exp(y[k, i] - top[i])
-                beyond = u[0, i] >= 0.0
+                u[0, i] -= weight[k, i]
+                beyond = u[0, i] >= 0.0  # Σ_{j≤k} exp(y_j − max y) ≤ u Σ_j: the action is beyond k
                 act[0, i] = k + 1.0 if beyond else act[0, i]
-                logp[i] = y[k + 1, i] - top[i] if beyond else logp[i]
+                logp[i] = y[k + 1, i] if beyond else logp[i]
     for i in range(b):
         logp[i] -= log(total[i])
 
@@ -128,7 +136,7 @@ def roll_linear(
     u_reset, u_step = np.empty((len(reset_kinds), n_slots)), np.empty((len(step_kinds), n_slots))
     act, mapped, logp = np.empty((n_act, n_slots)), np.empty((n_act, n_slots)), np.empty(n_slots)
     rew, terminated = np.zeros(n_slots), np.zeros(n_slots, dtype=np.bool_)
-    top, total = np.empty(n_slots), np.empty(n_slots)
+    weight, total = np.empty(y.shape), np.empty(n_slots)
     free, begun = np.empty(n_slots, dtype=np.int64), np.empty(n_slots, dtype=np.int64)
     begun_episode, zero = np.empty(n_slots, dtype=np.int64), np.zeros(n_slots, dtype=np.int64)
     n_free, n_running = 0, 0
@@ -166,7 +174,7 @@ def roll_linear(
         if settings[GAUSSIAN] != 0:
             draw_gaussian(y, u, settings[GREEDY] != 0, act, logp)
         else:
-            draw_softmax(y, u, settings[GREEDY] != 0, act, logp, top, total)
+            draw_softmax(y, u, settings[GREEDY] != 0, act, logp, weight, total)
         for j in range(n_act):
             for i in range(n_slots):
                 mapped[j, i] = min(max(act[j, i] + bounds[2, j], bounds[0, j]), bounds[1, j])
@@ -289,9 +297,47 @@ def _affine(f: Function, theta: Array) -> tuple[FloatArray, FloatArray] | None:
             return None
 
 
-def roll_fused(block: CompiledSlots, policy: Policy, linear: Affine, live: Live, *, seed: int, greedy: bool) -> Batch:
+@dataclass
+class Recorded:
+    """What a block has recorded: chunks of (obs, act, rew, logp) by slot, and the runs in them, by segment."""
+
+    chunks: list[tuple[Array, ...]]
+    runs: list[IntArray]
+    end: IntArray
+    final: FloatArray
+
+    def lengths(self) -> IntArray:
+        """Rows of each segment."""
+        out = np.zeros(len(self.end), dtype=np.int64)
+        for runs in self.runs:
+            np.add.at(out, runs[:, 3], runs[:, 2])
+        return out
+
+
+class Buffers:
+    """Chunks that nobody holds, for reuse: fresh memory costs page faults. Threads take and give."""
+
+    def __init__(self, n_slots: int, d: int, k: int) -> None:
+        self.shapes = (n_slots, CHUNK, d), (n_slots, CHUNK, k), (n_slots, CHUNK), (n_slots, CHUNK)
+        self._free: SimpleQueue[tuple[Array, ...]] = SimpleQueue()
+
+    def take(self) -> tuple[Array, ...]:
+        """A chunk of anything."""
+        try:
+            return self._free.get_nowait()
+        except Empty:
+            return tuple(np.empty(shape) for shape in self.shapes)
+
+    def give(self, chunk: tuple[Array, ...]) -> None:
+        """A chunk is free again."""
+        self._free.put(chunk)
+
+
+def roll_fused(
+    block: CompiledSlots, policy: Policy, linear: Affine, live: Live, buffers: Buffers, *, seed: int, greedy: bool
+) -> Recorded:
     """The complete episodes that `live`, all idle, has before it."""
-    env, b, d, k = block.env, block.n_slots, block.obs.shape[0], linear.bounds.shape[1]
+    env, b, d = block.env, block.n_slots, block.obs.shape[0]
     first = int(live.next_episode[0])
     n_episodes = live.end - first
     key = np.uint64(seed).astype(np.int64)
@@ -299,36 +345,45 @@ def roll_fused(block: CompiledSlots, policy: Policy, linear: Affine, live: Live,
     counters = np.array([first, 0, 0, 0], dtype=np.int64)
     slots = np.stack([live.episode, live.t, live.t, live.t])
     kinds = noise.kind_codes(policy.draws)
-    end, final = np.zeros(n_episodes, dtype=np.int64), np.zeros((n_episodes, d))
+    out = Recorded([], [], np.zeros(n_episodes, dtype=np.int64), np.zeros((n_episodes, d)))
     reset, step = jit.env_function(env.reset, "reset"), jit.env_function(env.step, "step")
-    chunks: list[tuple[Array, ...]] = []
-    while not chunks or counters[STEPS] == CHUNK:
-        out = np.empty((b, CHUNK, d)), np.empty((b, CHUNK, k)), np.empty((b, CHUNK)), np.empty((b, CHUNK))
-        runs = np.empty((b + n_episodes, 4), dtype=np.int64)
+    while not out.chunks or counters[STEPS] == CHUNK:
+        chunk, runs = buffers.take(), np.empty((b + n_episodes, 4), dtype=np.int64)
         counters[RUNS] = 0
         roll_linear(
             reset, step, block.params, linear.W, linear.b, linear.bounds, settings, counters, kinds,
-            block.kinds["reset"], block.kinds["step"], slots, block.state, block.obs, *out, runs, end, final,
+            block.kinds["reset"], block.kinds["step"], slots, block.state, block.obs, chunk[0], chunk[1], chunk[2],
+            chunk[3], runs, out.end, out.final,
         )  # fmt: skip
-        chunks.append((runs[: counters[RUNS]], *out))
+        out.chunks.append(chunk)
+        out.runs.append(runs[: counters[RUNS]])
+    return out
 
-    lengths = np.zeros(n_episodes, dtype=np.int64)
-    for runs, *_ in chunks:
-        np.add.at(lengths, runs[:, 3], runs[:, 2])
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    total, cursor = int(offsets[-1]), offsets[:-1].copy()
+
+def assemble(blocks: list[Recorded], first: int, gaussian: bool, buffers: Buffers, executor: Executor | None) -> Batch:
+    """One batch of the episodes of all blocks, in order; gives the chunks back."""
+    lengths = [block.lengths() for block in blocks]
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    begins = np.cumsum([0, *map(len, lengths)])
+    total, (_, _, d), (_, _, k) = int(offsets[-1]), *buffers.shapes[:2]
     obs, act, rew, logp = np.empty((total, d)), np.empty((total, k)), np.empty(total), np.empty(total)
-    for runs, *rows in chunks:
-        gather_runs(runs, cursor, rows[0], rows[1], rows[2], rows[3], obs, act, rew, logp)
-    terminated: BoolArray = end == TERMINATED
+
+    def gather(i: int) -> None:
+        cursor = offsets[begins[i] : begins[i + 1]].copy()
+        for runs, chunk in zip(blocks[i].runs, blocks[i].chunks, strict=True):
+            gather_runs(runs, cursor, chunk[0], chunk[1], chunk[2], chunk[3], obs, act, rew, logp)
+            buffers.give(chunk)
+
+    map_ordered(gather, range(len(blocks)), executor)
+    end = np.concatenate([block.end for block in blocks])
     return Batch(
         obs=obs,
-        act=act if linear.gaussian else act[:, 0].astype(np.int64),
+        act=act if gaussian else act[:, 0].astype(np.int64),
         rew=rew,
         logp=logp,
         offsets=offsets,
-        terminated=terminated,
+        terminated=end == TERMINATED,
         truncated=end == TRUNCATED,
-        final_obs=final,
-        episode=np.arange(first, first + n_episodes),
+        final_obs=np.concatenate([block.final for block in blocks]),
+        episode=np.arange(first, first + len(end)),
     )
