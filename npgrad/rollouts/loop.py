@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from .. import noise
+from ..noise.compiled import fill
 from ..policies import Policy
 from ..types import Array, BoolArray, FloatArray, IntArray
 from .base import Live, Record, Segments
@@ -49,10 +50,11 @@ def roll(
         current[lane] = segments.open(live.episode[lane], live.t[lane])
     begin()
 
+    kinds = noise.kind_codes(policy.draws)
     recorded: list[tuple[Array, ...]] = []
     rew, terminated, truncated = np.zeros(b), np.zeros(b, dtype=np.bool_), np.zeros(b, dtype=np.bool_)
     while (live.running | live.waiting).any() and (n_steps is None or len(recorded) < n_steps):
-        u = None if deterministic else noise.draw(policy.draws, seed, noise.ACTION, np.maximum(live.episode, 0), live.t)
+        u = None if deterministic else draw(kinds, seed, np.maximum(live.episode, 0), live.t)
         act, logp, live.memory = policy.act(theta, live.obs, u, live.memory)
         obs = live.obs.copy()
         slots.step(live, policy.action_map(act), rew, terminated, truncated)
@@ -67,3 +69,10 @@ def roll(
         segments.end(current[lane], False, False, live.obs[lane].copy())
     segment, obs, act, rewards, logp = (np.stack(rows) for rows in zip(*recorded, strict=True))
     return Record(segment, obs, act, rewards, logp, segments)
+
+
+def draw(kinds: IntArray, seed: int, episode: IntArray, t: IntArray) -> FloatArray:
+    """The noise of one action for each slot, (B, J): `noise.draw` compiled, a hundred times faster for few slots."""
+    out = np.empty((len(kinds), len(t)))
+    fill(kinds, seed, noise.ACTION, episode, t, out)
+    return out.T

@@ -90,8 +90,8 @@ def main() -> None:
         intro = (
             "# Results\n\nEvery seed is counted, and fixed before looking. The agent that is saved is the best of its\n"
             "run's evaluations; it is judged by 100 greedy episodes of Gymnasium's original environment, under a seed\n"
-            "of its own. Presets were chosen on other seeds, but for CartPole-v1, whose step size and batch were chosen\n"
-            "on seeds 0 to 9 with full sight: judge it by 10 to 19. Regenerated, finished runs kept, by\n"
+            "of its own. Presets were chosen on other seeds, but for CartPole-v1, whose step size and batch were\n"
+            "chosen on seeds 0 to 9 with full sight: judge it by 10 to 19. Regenerated, finished runs kept, by\n"
             "`python tests/studies/results.py`.\n"
         )
         DOCS.write_text("\n".join([intro, *pages]), encoding="utf-8")
