@@ -111,7 +111,7 @@ class Expectation:
             return worst
 
         record.value(
-            "draw(y, noise) is distributed as p (sampled, in standard errors)",
+            "draws are distributed as p (sampled, in standard errors)",
             standard_errors,
             STANDARD_ERRORS,
             "draws and log_prob belong to different distributions",

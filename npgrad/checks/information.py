@@ -94,7 +94,6 @@ def _suspects_of_kl(f: Family, e: Expectation) -> Iterator[Suspect]:
         return total
 
     yield "the arguments are swapped: KL(q ‖ p)", swapped
-    yield "the arguments are swapped: KL(q ‖ p)", lambda: f.pi.kl(f.y_other, f.y) if e.name == "draws" else swapped()
 
 
 def _of_swapped(f: Family, method: Method, argument: int) -> Iterator[Suspect]:

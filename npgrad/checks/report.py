@@ -163,7 +163,8 @@ class Recorder:
     def attempt(self, statement: str, run: Callable[[], None]) -> None:
         """Run what adds lines of its own; a line of this one's is added only if it raises."""
         try:
-            run()
+            with np.errstate(all="ignore"):
+                run()
         except Exception as error:
             self.lines.append(Line(statement, np.inf, 0, f"raised {type(error).__name__}: {error}"))
 
@@ -181,7 +182,7 @@ class Recorder:
                 made = line()
         except NotImplementedBy as error:
             self.skip(f"{statement}: {error}")
-            return True
+            return False
         except Exception as error:
             made = Line(statement, np.inf, tolerance, f"raised {type(error).__name__}: {error}")
         self.lines.append(made)
