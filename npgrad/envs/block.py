@@ -69,7 +69,7 @@ class Block:
         self.obs, self.rew = np.zeros((env.n_obs, n)), np.zeros(n)
         self.terminated: BoolArray = np.zeros(n, dtype=np.bool_)
         self._state: FloatArray = np.zeros((env.n_state, n))
-        self._params = env.params_array
+        self._params, self._act_shape = env.params_array, (env.n_act, n)
         self._kinds = noise.kind_codes(env.reset_noise), noise.kind_codes(env.step_noise)
         self._noise = np.empty((len(env.step_noise), n))
         self._reset, self._step = jit.njit_function(env.reset, "reset"), jit.njit_function(env.step, "step")
@@ -84,7 +84,8 @@ class Block:
 
     def step(self, act: FloatArray) -> None:
         """Move all lanes by `act` (k, n); those that have not begun move as well, to no purpose."""
-        require_shape(f"act of {self.env.id}", act, (self.env.n_act, self.n))
+        if act.shape != self._act_shape:
+            require_shape(f"act of {self.env.id}", act, self._act_shape, "one column for each lane")
         if len(self._noise):
             fill_each(self._kinds[1], self.seed, noise.DYNAMICS, np.maximum(self.episode, 0), self.t, self._noise)
         self._step(self._params, act, self._noise, self._state, self.obs, self.rew, self.terminated)

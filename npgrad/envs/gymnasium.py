@@ -100,7 +100,9 @@ class CompiledEnvironment(gymnasium.Env[Any, Any]):
         self.observation_space = spaces.to_gymnasium(self.compiled.observation_space)
         self.action_space = spaces.to_gymnasium(self.compiled.action_space)
         self._block = Block(self.compiled, 1)
-        self._lane = np.zeros(1, dtype=np.int64)
+        self._lane, self._act = np.zeros(1, dtype=np.int64), np.zeros((self.compiled.n_act, 1))
+        act = self.compiled.action_space
+        self._n_actions = act.n if isinstance(act, Discrete) else 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode.
@@ -135,7 +137,11 @@ class CompiledEnvironment(gymnasium.Env[Any, Any]):
         block = self._block
         if block.episode[0] < 0:
             raise gymnasium.error.ResetNeeded(f"{self.compiled.id} has not begun an episode; call reset() first")
-        block.step(block_actions(self.compiled, np.asarray(action)[np.newaxis], 1))
+        if type(action) in (int, np.int64) and 0 <= action < self._n_actions:  # the common case, some µs quicker
+            self._act[0, 0] = action
+        else:
+            self._act[:] = block_actions(self.compiled, np.asarray(action)[np.newaxis], 1)
+        block.step(self._act)
         return self._obs(), float(block.rew[0]), bool(block.terminated[0]), False, {}
 
     def _obs(self) -> Any:
@@ -208,8 +214,16 @@ class CompiledVectorEnvironment(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if len(given) != n:
             raise InvalidInput(f"there are {len(given)} seeds, expected {n}, one for each lane, or one number")
         super().reset(seed=seed if isinstance(seed, int) else None)
-        mask = self._mask(options)
-        self._begin(np.flatnonzero(mask), [s for s, m in zip(given, mask, strict=True) if m], _episode(options, n))
+        mask, chosen = self._mask(options), _episode(options, n)
+        keys, episodes = self._block.seed.copy(), self._block.episode + 1
+        for i in np.flatnonzero(mask):
+            if given[i] is not None:
+                _require_seed(given[i])
+                keys[i], episodes[i] = given[i], 0
+            elif episodes[i] == 0:  # never seeded
+                keys[i] = self.np_random.integers(1 << 63)
+        lanes = np.flatnonzero(mask)
+        self._block.begin(lanes, keys[lanes], (episodes if chosen is None else chosen)[lanes])
         self._ended &= ~mask
         return self._obs(), {}
 
@@ -222,16 +236,9 @@ class CompiledVectorEnvironment(gymnasium.vector.VectorEnv[Any, Any, Any]):
             )
         return np.asarray(mask, dtype=np.bool_)
 
-    def _begin(self, lanes: IntArray, seeds: Sequence[int | None], episodes: IntArray | None = None) -> None:
-        """The next episode of each lane, or the first of a new seed; `episodes`, one for each lane, goes before."""
-        keys, following = self._block.seed[lanes], self._block.episode[lanes] + 1
-        for k, seed in enumerate(seeds):
-            if seed is not None:
-                _require_seed(seed)
-                keys[k], following[k] = seed, 0
-            elif following[k] == 0:  # never seeded
-                keys[k] = self.np_random.integers(1 << 63)
-        self._block.begin(lanes, keys, following if episodes is None else episodes[lanes])
+    def _begin_next(self, lanes: IntArray) -> None:
+        """The next episode of each lane."""
+        self._block.begin(lanes, self._block.seed[lanes], self._block.episode[lanes] + 1)
 
     def step(self, actions: Any) -> tuple[Any, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """One step of all lanes.
@@ -253,7 +260,7 @@ class CompiledVectorEnvironment(gymnasium.vector.VectorEnv[Any, Any, Any]):
         truncated: BoolArray = block.t >= self._limit
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and self._ended.any():
             lanes = np.flatnonzero(self._ended)
-            self._begin(lanes, [None] * len(lanes))
+            self._begin_next(lanes)
             rew[lanes], terminated[lanes], truncated[lanes] = 0.0, False, False
         self._ended = terminated | truncated
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
@@ -261,7 +268,7 @@ class CompiledVectorEnvironment(gymnasium.vector.VectorEnv[Any, Any, Any]):
             for i in lanes:
                 final = spaces.unflatten(self.compiled.observation_space, block.obs[:, i])
                 infos = self._add_info(infos, {"final_obs": final, "final_info": {}}, int(i))
-            self._begin(lanes, [None] * len(lanes))
+            self._begin_next(lanes)
         return self._obs(), rew, terminated, truncated, infos
 
     def _obs(self) -> Any:

@@ -22,6 +22,16 @@ COMPILED: dict[str, str | CompiledEnv] = {
     "MountainCar-v0": "npgrad.envs.mountain_car:MOUNTAIN_CAR_V0",
     "MountainCarContinuous-v0": "npgrad.envs.mountain_car_continuous:MOUNTAIN_CAR_CONTINUOUS_V0",
     "Pendulum-v1": "npgrad.envs.pendulum:PENDULUM_V1",
+    "FrozenLake-v1": "npgrad.envs.toy_text:frozen_lake",
+    "FrozenLake8x8-v1": "npgrad.envs.toy_text:frozen_lake_8x8",
+    "CliffWalking-v1": "npgrad.envs.toy_text:cliff_walking",
+    "CliffWalkingSlippery-v1": "npgrad.envs.toy_text:cliff_walking_slippery",
+    "Taxi-v4": "npgrad.envs.toy_text:taxi",
+    "npgrad/LQR-v0": "npgrad.envs.lqr:DOUBLE_INTEGRATOR",
+    "npgrad/GaussianBandit-v0": "npgrad.envs.bandit:GAUSSIAN_BANDIT",
+    "npgrad/BernoulliBandit-v0": "npgrad.envs.bandit:BERNOULLI_BANDIT",
+    "npgrad/PointMass-v0": "npgrad.envs.point_mass:POINT_MASS",
+    "npgrad/LaneKeeping-v0": "npgrad.envs.lane_keeping:LANE_KEEPING",
 }
 
 
