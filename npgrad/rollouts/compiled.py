@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import cached_property
 
 import numpy as np
 
@@ -128,8 +130,14 @@ class CompiledSlots:
         self.kinds = {"reset": noise.kind_codes(env.reset_noise), "step": noise.kind_codes(env.step_noise)}
         self.state = np.zeros((env.n_state, n_slots))
         self.obs = np.zeros((spaces.flat_dim(env.observation_space), n_slots))  # (d, B)
-        self._reset = jit.njit_function(env.reset, "reset")
-        self._step = jit.njit_function(env.step, "step")
+
+    @cached_property
+    def _reset(self) -> Callable[..., None]:
+        return jit.njit_function(self.env.reset, "reset")
+
+    @cached_property
+    def _step(self) -> Callable[..., None]:
+        return jit.njit_function(self.env.step, "step")
 
     def ready(self) -> BoolArray:
         return np.ones(self.n_slots, dtype=np.bool_)
