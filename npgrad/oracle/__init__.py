@@ -1,5 +1,6 @@
 """The exact oracle: J, ∇J and the moments of estimators, computed without estimators, kernels, baselines or critics."""
 
+from .bandit import GaussianBandit, SoftmaxBandit
 from .best_baselines import StateBaselines, VarianceParts, state_baselines, variance_parts
 from .builders import from_gymnasium, random_mdp, with_emissions
 from .chains import marginals, occupancy, ratio_second_moments, state_action_chain, stationary_distribution
@@ -15,15 +16,21 @@ from .evaluation import (
 )
 from .expectations import ExactMoments, exact_moments, pair_estimates, separable_moments, u_statistic
 from .gradients import average_gradient, fisher, gradient
+from .lqr import LQR
+from .lqr_variance import lqr_moments
 from .mdp import TabularMDP
 from .moments import CausalMoments, causal_moments, return_variance
 from .planning import backward_induction, greedy, optimal_values, policy_iteration, value_iteration
+from .quadrature import integral, normal_expectation, normal_nodes
 from .tables import probabilities, scores
 from .whole_return import WholeReturnMoments, whole_return_moments
 
 __all__ = [
+    "LQR",
     "CausalMoments",
     "ExactMoments",
+    "GaussianBandit",
+    "SoftmaxBandit",
     "StateBaselines",
     "TabularMDP",
     "Trajectories",
@@ -40,7 +47,11 @@ __all__ = [
     "from_gymnasium",
     "gradient",
     "greedy",
+    "integral",
+    "lqr_moments",
     "marginals",
+    "normal_expectation",
+    "normal_nodes",
     "objective",
     "occupancy",
     "optimal_values",

@@ -16,7 +16,18 @@ from .chains import chain, require_proper
 from .mdp import TabularMDP
 from .tables import PolicyOrTable, alive_table, at_time, probabilities, scores
 
-__all__ = ["CausalMoments", "Step", "Steps", "causal_moments", "mean_over", "return_variance", "settler"]
+__all__ = [
+    "CausalMoments",
+    "Step",
+    "Steps",
+    "Tail",
+    "causal_moments",
+    "mean_over",
+    "moments_before",
+    "no_tail",
+    "return_variance",
+    "settler",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +116,7 @@ class Steps:
         return np.asarray(mdp.R + mdp.gamma * np.where(ends, 0, after) - now[:, None, None])
 
 
-class _Tail(NamedTuple):
+class Tail(NamedTuple):
     """Moments of what comes from s_t on, given s_t."""
 
     G: Array  # E G, (S,)
@@ -114,6 +125,18 @@ class _Tail(NamedTuple):
     GX: Array  # E G X, (S, P)
     XX: Array  # E X_k², (S, P)
     full: Array | None  # E X Xᵀ, (S, P, P)
+
+    def averaged(self, start: Array) -> CausalMoments:
+        """Over s_0 ~ start."""
+        mean = start @ self.X
+        cov = None if self.full is None else np.tensordot(start, self.full, axes=1) - np.outer(mean, mean)
+        return CausalMoments(mean, start @ self.XX - mean**2, cov)
+
+
+def no_tail(S: int, P: int, covariance: bool) -> Tail:
+    """What comes behind the end."""
+    full = np.zeros((S, P, P)) if covariance else None
+    return Tail(np.zeros(S), np.zeros(S), np.zeros((S, P)), np.zeros((S, P)), np.zeros((S, P)), full)
 
 
 def causal_moments(
@@ -175,17 +198,13 @@ def causal_moments(
     omega = mdp.gamma if state_discount is None else state_discount
     require_probability("discount", kappa)
     require_probability("state_discount", omega)
-    S, P = mdp.n_states, len(theta)
-    full = np.zeros((S, P, P)) if covariance else None
-    tail = _Tail(np.zeros(S), np.zeros(S), np.zeros((S, P)), np.zeros((S, P)), np.zeros((S, P)), full)
+    tail = no_tail(mdp.n_states, len(theta), covariance)
     if mdp.horizon is None and max(kappa, omega) == 1:
         require_proper(mdp, steps.pi)
     for t in reversed(range(mdp.horizon or 1)):
         step = steps.at(t)
-        tail = _before(step, tail, kappa, omega, settler(step, endless=mdp.horizon is None))
-    mean = mdp.start @ tail.X
-    cov = None if tail.full is None else np.tensordot(mdp.start, tail.full, axes=1) - np.outer(mean, mean)
-    return CausalMoments(mean, mdp.start @ tail.XX - mean**2, cov)
+        tail = moments_before(step, tail, kappa, omega, settler(step, endless=mdp.horizon is None))
+    return tail.averaged(mdp.start)
 
 
 def return_variance(mdp: TabularMDP, policy: PolicyOrTable, theta: Array | None = None) -> float:
@@ -242,7 +261,7 @@ def settler(step: Step, *, endless: bool) -> Settle:
     return solve if endless else go_back
 
 
-def _before(step: Step, tail: _Tail, kappa: float, omega: float, settle: Settle) -> _Tail:
+def moments_before(step: Step, tail: Tail, kappa: float, omega: float, settle: Settle) -> Tail:
     """Moments from t on, from those from t + 1 on."""
     pi, f, b = step.pi, step.f, step.b
 
@@ -262,11 +281,11 @@ def _before(step: Step, tail: _Tail, kappa: float, omega: float, settle: Settle)
     u = rho_X - b[..., None] * ahead(step.P, X_) + kappa * ahead(step.P, GX_)  # E[Y X′|s,a]
     _, XX = settle(mean_over(step, f**2 * EYY[..., None] + 2 * omega * f * u), omega**2, tail.XX)
     if tail.full is None:
-        return _Tail(G, GG, X, GX, XX, None)
+        return Tail(G, GG, X, GX, XX, None)
     outer = np.swapaxes(f * (pi * EYY)[..., None], 1, 2) @ f  # Σ_a π f fᵀ E Y²
     fu = np.swapaxes(f * pi[..., None], 1, 2) @ u
     _, full = settle(outer + omega * (fu + np.swapaxes(fu, 1, 2)), omega**2, tail.full)
-    return _Tail(G, GG, X, GX, XX, full)
+    return Tail(G, GG, X, GX, XX, full)
 
 
 def _broadcast(name: str, value: Array | float, shape: tuple[int, ...]) -> Array:
