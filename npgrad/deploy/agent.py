@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..policies import Policy
 from ..spaces import Discrete, as_actions, entry, flat_dim, flatten, flatten_batch, is_batch
 from ..types import Array
 from ..validation import require_finite, require_shape, require_theta
+from .fast import fast_act
 
 __all__ = ["Agent"]
 
@@ -101,6 +103,8 @@ class Agent:
         NonFinite
             If the observation has a NaN or an infinity; the message says where.
         """
+        if mask is None and (action := self._fast(obs, noise)) is not None:
+            return action
         self._require_no_memory()
         action, _ = self.step(self._flat(obs, 0, mask)[None], None if noise is None else np.asarray(noise)[None])
         return self._single(action)
@@ -201,6 +205,10 @@ class Agent:
             require_shape("noise", noise, (len(flat), len(policy.draws)), f"kinds are {policy.draws}")
         latent, _, memory = policy.act(self.theta, flat, noise, memory)
         return as_actions(policy.action_space, policy.action_map(latent)), memory
+
+    @cached_property
+    def _fast(self) -> Callable[[Any, Any], Any]:
+        return fast_act(self.policy, self.theta)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the agent to a file; see `save_agent`."""
