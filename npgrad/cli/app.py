@@ -19,6 +19,7 @@ __all__ = ["cli", "debug_option", "main"]
 COMMANDS = {
     "train": ("npgrad.cli.train:train", "Train an agent in an environment."),
     "eval": ("npgrad.cli.evaluate:evaluate", "Evaluate a trained agent in Gymnasium's original environment."),
+    "verify": ("npgrad.cli.verify:verify", "Check every statement of the lectures, and show by how much it holds."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
 }
 

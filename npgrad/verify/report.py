@@ -1,0 +1,127 @@
+"""Results for readers: a table for terminals, one for pages, and derivations with their numbers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from .catalogue import CATALOGUE
+from .runner import Result, run
+
+__all__ = ["explain", "header", "residual_table", "summary", "table", "table_row"]
+
+WIDTHS = {"id": 4, "source": 14, "kind": 10, "residual": 8, "tolerance": 9, "verdict": 7}
+GAP = 2
+
+
+def table(results: Iterable[Result], width: int = 100) -> str:
+    """Results as a table for a terminal of `width` columns.
+
+    Examples
+    --------
+    >>> print(table(run(["O1"]), width=90))  # doctest: +SKIP
+    id    statement                source          kind        residual  tolerance  verdict
+    O1    p(τ) = p(s_0) Π π p, …   all             exact        1.1e-16      1e-10  holds
+    """
+    results = list(results)
+    return "\n".join([header(width), *(table_row(r, width) for r in results), "", summary(results)])
+
+
+def header(width: int = 100) -> str:
+    """The first line of the table."""
+    return _line({"id": "id", "statement": "statement", **{k: k for k in WIDTHS if k != "id"}}, width)
+
+
+def table_row(result: Result, width: int = 100) -> str:
+    """One result; long texts take several lines."""
+    room = _room(width)
+    text = textwrap.wrap(result.statement, room)
+    if result.residual_printed is not None:
+        text.append(f"as printed: {result.residual_printed:.1e}"[:room])
+    if result.error:
+        text += textwrap.wrap(result.error, room)
+    source = textwrap.wrap(result.source, WIDTHS["source"]) or [""]
+    lines = []
+    for i in range(max(len(text), len(source))):
+        cells = {"statement": text[i] if i < len(text) else "", "source": source[i] if i < len(source) else ""}
+        if i == 0:
+            cells |= {"id": result.id, "kind": result.kind, "residual": f"{result.residual:.1e}"}
+            cells |= {"tolerance": f"{result.tolerance:.0e}", "verdict": "holds" if result.passed else "FAILS"}
+        lines.append(_line(cells, width))
+    return "\n".join(lines)
+
+
+def summary(results: Iterable[Result]) -> str:
+    """How many hold, and which do not."""
+    results = list(results)
+    failed = [r.id for r in results if not r.passed]
+    short = f"; short of it fall {', '.join(failed)}" if failed else ""
+    return f"{len(results) - len(failed)} of {len(results)} statements hold{short}"
+
+
+def explain(id: str, seed: int = 0, result: Result | None = None) -> str:
+    """The derivation of a statement, and the numbers that its check finds.
+
+    Parameters
+    ----------
+    id : str
+    seed : int, optional
+    result : Result, optional
+        What `run` found, if it is known.
+
+    Raises
+    ------
+    UnknownName
+        If there is no statement of that id.
+
+    Examples
+    --------
+    >>> print(explain("O10").splitlines()[0])
+    O10  J(π') − J(π) = Σ_t E_{d_t^π'} Σ_a (π' − π) A^π; raising one good action can lower J
+    """
+    row = CATALOGUE[id]
+    r = run([id], seed)[0] if result is None else result
+    lines = [f"{row.id}  {row.statement}", f"{row.source} · {row.kind}", "", row.derivation, ""]
+    lines.append(f"residual {r.residual:.1e}, tolerance {r.tolerance:.0e}: {'holds' if r.passed else 'FAILS'}")
+    if r.residual_printed is not None:
+        lines.append(f"as printed {r.residual_printed:.1e}")
+    if r.error:
+        lines.append(r.error)
+    lines += [f"{name}: {_number(value)}" for name, value in r.numbers.items()]
+    return "\n".join(lines)
+
+
+def residual_table(section: int, seed: int = 0) -> str:
+    """What `verify` measures for a section, as a table in Markdown, for pages that derive its statements.
+
+    Examples
+    --------
+    >>> residual_table(1).splitlines()[0]
+    '| id | statement | kind | residual | tolerance |'
+    """
+    lines = ["| id | statement | kind | residual | tolerance |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, *_rows_of_page(run([row.id for row in CATALOGUE.section(section)], seed))])
+
+
+def _rows_of_page(results: Iterable[Result]) -> Iterator[str]:
+    for r in results:
+        said = r.statement.replace("|", "\\|")
+        printed = "" if r.residual_printed is None else f", as printed {r.residual_printed:.1e}"
+        verdict = "" if r.passed else " **fails**"
+        yield f"| {r.id} | {said} | {r.kind} | {r.residual:.1e}{printed}{verdict} | {r.tolerance:.0e} |"
+
+
+def _room(width: int) -> int:
+    """Columns left for the statement."""
+    return max(20, width - sum(WIDTHS.values()) - GAP * len(WIDTHS))
+
+
+def _line(cells: dict[str, str], width: int) -> str:
+    widths = {"id": WIDTHS["id"], "statement": _room(width), **WIDTHS}
+    right = ("residual", "tolerance")
+    parts = [cells.get(k, "").rjust(w) if k in right else cells.get(k, "").ljust(w) for k, w in widths.items()]
+    return (" " * GAP).join(parts).rstrip()
+
+
+def _number(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
