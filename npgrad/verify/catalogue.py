@@ -92,6 +92,11 @@ class Statement:
         return found if isinstance(found, Finding) else Finding(float(found))
 
     @property
+    def own(self) -> bool:
+        """Whether it was registered by a user, and is no row of the library's sections."""
+        return not self.check.__module__.startswith(f"{__package__}.")
+
+    @property
     def derivation(self) -> str:
         """The docstring of the check."""
         return inspect.getdoc(self.check) or ""
@@ -118,12 +123,26 @@ class Catalogue(Mapping[str, Statement]):
             raise InvalidInput(f"{row.id} says too little: give a statement, and the derivation as the docstring")
         require_in("kind", row.kind, tuple(KINDS))
         require_positive("tolerance", row.tolerance)
-        if not row.check.__module__.startswith(f"{__package__}."):
+        if row.own:
             self._load()  # ids of the sections come first
         if row.id in self._statements:
             taken = self._statements[row.id]
             raise InvalidInput(f"id {row.id} is taken by {taken.statement!r}; ids never change, take another")
         self._statements[row.id] = row
+
+    def remove(self, id: str) -> None:
+        """Forget a statement of your own, to register it anew.
+
+        Raises
+        ------
+        UnknownName
+            If there is none of that id.
+        InvalidInput
+            If it is one of the library's.
+        """
+        if not self[id].own:
+            raise InvalidInput(f"{id} is a statement of the library, expected one of your own")
+        del self._statements[id]
 
     def section(self, number: int) -> list[Statement]:
         """The statements of a section, in order.
@@ -209,6 +228,7 @@ def statement(
     ...     return difference(mean, 2 * gradient(mdp, policy, theta))
     >>> run(["MY1"])[0].passed
     True
+    >>> CATALOGUE.remove("MY1")
     """
 
     def register(check: Check) -> Check:

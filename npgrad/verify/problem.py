@@ -76,7 +76,7 @@ class Problem:
 
     @cached_property
     def tiny(self) -> TabularMDP:
-        """Three states, the last terminal, two actions, at most two steps: few enough trajectories to list pairs of them."""
+        """Three states, the last terminal, two actions, at most two steps: pairs of its trajectories can be listed."""
         return self.random_mdp(3, 2, 2, stream=1, n_terminal=1, n_next=2, n_start=1)
 
     @cached_property

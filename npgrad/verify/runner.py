@@ -89,8 +89,8 @@ def run(ids: Iterable[str] | None = None, seed: int = 0, *, processes: int = 1) 
 
     Examples
     --------
-    >>> [(r.id, r.passed) for r in run(["O1", "O2"])]
-    [('O1', True), ('O2', True)]
+    >>> [(r.id, r.passed) for r in run(["O1", "O10"])]
+    [('O1', True), ('O10', True)]
     """
     return list(run_each(ids, seed, processes=processes))
 
@@ -107,7 +107,7 @@ def run_each(ids: Iterable[str] | None = None, seed: int = 0, *, processes: int 
         yield from map(check, [row.id for row in rows])
         return
     # a fresh process knows the sections, but not what was registered in this one
-    shared = [row.id for row in rows if row.check.__module__.startswith(f"{__package__}.")]
+    shared = [row.id for row in rows if not row.own]
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as executor:
         elsewhere = executor.map(check, shared)
         for row in rows:
