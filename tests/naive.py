@@ -299,3 +299,33 @@ def ridge_gradient(w, phi, y, c, ridge, centre):
     for row, target, weight in zip(phi, y, c, strict=True):
         g = g + 2 * weight * (row @ w - target) * row
     return g
+
+
+def rewards_times_past_scores(scores, rew, offsets, gamma):
+    """Σ_{t'} γ^{t'} r_{t'} Σ_{t≤t'} f_t of every segment."""
+    return [
+        sum(gamma ** (k - a) * rew[k] * scores[t] for k in range(a, b) for t in range(a, k + 1))
+        for a, b in itertools.pairwise(offsets)
+    ]
+
+
+def per_decision(scores, rew, rho, offsets, gamma):
+    """Σ_t f_t Π_{j≤t} ρ_j Σ_{k≥t} γ^k r_k Π_{t<j≤k} ρ_j of every segment."""
+    out = []
+    for a, b in itertools.pairwise(offsets):
+        g = np.zeros(scores.shape[1])
+        for t in range(a, b):
+            later = sum(gamma ** (k - a) * rew[k] * math.prod(rho[t + 1 : k + 1]) for k in range(t, b))
+            g = g + scores[t] * math.prod(rho[a : t + 1]) * later
+        out.append(g)
+    return out
+
+
+def self_normalised(w, offsets):
+    """N w_{i,t} / Σ_j w_{j,t}, an episode that has ended keeping its last weight."""
+    episodes = [w[a:b] for a, b in itertools.pairwise(offsets)]
+    return [
+        len(episodes) * x / sum(e[min(t, len(e) - 1)] for e in episodes)
+        for episode in episodes
+        for t, x in enumerate(episode)
+    ]

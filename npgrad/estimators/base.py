@@ -22,6 +22,7 @@ __all__ = [
     "chunks",
     "episode_estimate",
     "episode_scores",
+    "log_probs",
     "map_chunks",
     "score_function_estimate",
 ]
@@ -199,6 +200,11 @@ def episode_scores(
         return lin.vjp_segments(psi[chunk.rows], chunk.offsets)
 
     return np.concatenate(map_chunks(policy, theta, batch, terms, executor))
+
+
+def log_probs(policy: Policy, theta: Array, batch: Batch, executor: Executor | None = None) -> Array:
+    """log π_θ(a_t|o_t) of the latent actions of a batch, shape (T,)."""
+    return np.concatenate(map_chunks(policy, theta, batch, lambda lin, chunk: lin.log_prob, executor))
 
 
 @dataclass(frozen=True)

@@ -140,3 +140,19 @@ def complex_gradient(f, theta, h=1e-30):
 def close(got, expected, tol=1e-10):
     scale = max(1.0, float(np.max(np.abs(expected))))
     np.testing.assert_allclose(got, expected, rtol=0, atol=tol * scale)
+
+
+def enumerated(world, theta):
+    """All trajectories as a batch, and their probabilities under π_θ."""
+    paths, pi = world.paths(), world.probabilities(theta)
+    return world.batch(paths, pi), np.array([world.probability(path, pi) for path in paths])
+
+
+def states(batch):
+    return batch.obs[:, 0].astype(int)
+
+
+def random_case(seed, **shape):
+    """A random world and θ."""
+    world = World.random(seed, **shape)
+    return world, np.random.default_rng(seed + 1).normal(size=world.S * world.A)
