@@ -94,7 +94,7 @@ class Statement:
     @property
     def own(self) -> bool:
         """Whether it was registered by a user, and is no row of the library's sections."""
-        return not self.check.__module__.startswith(f"{__package__}.")
+        return not self.check.__module__.startswith(f"{__package__}.section_")
 
     @property
     def derivation(self) -> str:
