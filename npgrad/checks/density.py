@@ -9,7 +9,7 @@ import numpy as np
 
 from ..types import Array, FloatArray
 from .derivatives import BY_DIFFERENCES
-from .diagnosis import Suspect, linear_in, scales_in
+from .diagnosis import HALF_LOG_2PI, Suspect, linear_in, scales_in
 from .expectation import Expectation
 from .family import Family
 from .report import Recorder
@@ -65,24 +65,28 @@ def check_change_of_variables(record: Recorder, f: Family, e: Expectation) -> No
     if not e.continuous or f.pi.act_shape != (len(f.pi.draws),):
         return
     normal = np.array([kind == "normal" for kind in f.pi.draws])
-    log_noise = np.where(normal, -0.5 * f.noise**2 - 0.5 * np.log(2 * np.pi), 0.0).sum(axis=1)
 
-    def log_density() -> Array:
-        slope = BY_DIFFERENCES.jacobian_of_rows(lambda noise: f.pi.draw(f.y, noise), f.noise)
-        log_p: Array = f.pi.log_prob(f.y, f.act) + np.linalg.slogdet(slope)[1]
+    def of_action(noise: FloatArray) -> Array:
+        slope = BY_DIFFERENCES.jacobian_of_rows(lambda x: f.pi.draw(f.y, x), noise)
+        log_p: Array = f.pi.log_prob(f.y, f.pi.draw(f.y, noise)) + np.linalg.slogdet(slope)[1]
+        return log_p
+
+    def of_noise(noise: FloatArray) -> FloatArray:
+        log_p: FloatArray = np.where(normal, -0.5 * noise**2 - HALF_LOG_2PI, 0.0).sum(axis=1)
         return log_p
 
     def look(got: Array, expected: Array) -> str:
-        found = linear_in(got - expected, f.y)
+        centre = np.broadcast_to(np.where(normal, 0.0, 0.5), f.noise.shape)  # where nothing but the width is left
+        found = linear_in(of_action(centre) - of_noise(centre), f.y)
         if found is None or not found[0].any():
             return ""
         which = " + ".join(f"{x:g}·y[:, {j}]" for j, x in enumerate(found[0]) if x)
-        return f"off by {which}: draw or log_prob uses another power of σ than it should, if that y is log σ"
+        return f"at its centre off by {which}: draw and log_prob use different powers of σ, if that y is log σ"
 
     record.equal(
         "draw: log p(a(ε)) + log |det ∂a/∂ε| = log density of the noise ε",
-        log_density,
-        lambda: log_noise,
+        lambda: of_action(f.noise),
+        lambda: of_noise(f.noise),
         1e-7,
         look=look,
         rows=True,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..types import Array, BoolArray
 
-__all__ = ["Look", "Suspect", "explain", "linear_in", "runs", "scales_in"]
+__all__ = ["HALF_LOG_2PI", "Look", "Suspect", "explain", "linear_in", "runs", "scales_in"]
 
 Suspect = tuple[str, Callable[[], Array]]
 Look = Callable[[Array, Array], str]
@@ -64,7 +64,7 @@ def explain(
     found = _match(got, expected, suspects, wrong) or _by_column(got, expected, suspects, wrong)
     if not found and look is not None:
         found = look(got, expected)
-    if found and place and not found.startswith("column"):
+    if found and place and not found.startswith("column "):
         found = f"{place}: {found}"
     where = tuple(int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
     largest = f"largest at {list(where)}: got {got[where]:.6g}, expected {expected[where]:.6g}"
@@ -119,7 +119,9 @@ def _place(wrong: BoolArray, rows: bool) -> str:
         return ""
     spans = [f"{a}–{b - 1}" if b - a > 1 else f"{a}" for a, b in runs(axis)]
     more = f" and {len(spans) - 4} more runs" if len(spans) > 4 else ""
-    return ("columns " if wrong.ndim > 1 else "entries ") + ", ".join(spans[:4]) + more
+    what = "column" if wrong.ndim > 1 else "entr"
+    ending = {"column": ("", "s"), "entr": ("y", "ies")}[what][int(axis.sum()) > 1]
+    return f"{what}{ending} " + ", ".join(spans[:4]) + more
 
 
 def runs(flags: BoolArray) -> Iterator[tuple[int, int]]:

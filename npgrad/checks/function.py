@@ -122,7 +122,8 @@ def _suspects_of_memory(function: Any, theta: Array, obs: Array, offsets: IntArr
 
     yield "the offsets are ignored: at keeps its memory across episodes", lambda: stepped(offsets, 1.0)
     for shift, name in ((1, "late"), (-1, "early")):
-        yield f"the offsets are off by one: at clears its memory a row too {name}", partial(stepped, offsets + shift)
+        moved = np.array([0, *(offsets[1:-1] + shift)])
+        yield f"the offsets are off by one: at clears its memory a row too {name}", partial(stepped, moved)
     every = np.arange(len(obs))
     yield "at clears its memory at every row", lambda: stepped(every)
 

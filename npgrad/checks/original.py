@@ -96,29 +96,51 @@ def check_against_original(
     theirs = _steps_of_original(env, transitions, original, set_state)
     t = transitions
     if set_state is None:
-        record.equal("a step leads to the original's state", lambda: t.state_after, lambda: theirs["state"], 1e-10)
-    before: Suspect = "obs is that of the state before the step: it is not written after moving", lambda: t.obs_before
-    record.equal("a step gives the original's obs", lambda: t.obs, lambda: theirs["obs"], 1e-6, [before])
+        record.equal(
+            "a step leads to the original's state",
+            lambda: _by_entry(t.state_after),
+            lambda: _by_entry(theirs["state"]),
+            1e-10,
+        )
+    earlier = np.where(t.first[:, None], t.obs_before, np.roll(theirs["obs"], 1, axis=0))
+    before: Suspect = (
+        "obs is that of the state before the step: it is not written after moving",
+        lambda: _by_entry(earlier),
+    )
+    record.equal(
+        "a step gives the original's obs",
+        lambda: _by_entry(t.obs),
+        lambda: _by_entry(theirs["obs"]),
+        1e-6,
+        [before],
+    )
     record.equal(
         "a step gives the original's rew",
-        lambda: t.rew,
-        lambda: theirs["rew"],
+        lambda: t.rew.ravel(),
+        lambda: theirs["rew"].ravel(),
         1e-9,
         _suspects_of_rew(t, theirs["rew"]),
+        rows=True,
     )
     record.equal(
         "a step gives the original's terminated",
-        lambda: t.terminated.astype(np.float64),
-        lambda: theirs["terminated"],
+        lambda: t.terminated.ravel().astype(np.float64),
+        lambda: theirs["terminated"].ravel(),
         0.0,
-        [("it is the opposite", lambda: 1 - theirs["terminated"])],
+        [("it is the opposite", lambda: 1 - theirs["terminated"].ravel())],
+        rows=True,
     )
+
+
+def _by_entry(array: FloatArray) -> FloatArray:
+    """(n, S, B) as (n·B, S): a column for each entry."""
+    return array.swapaxes(1, 2).reshape(-1, array.shape[1])
 
 
 def _suspects_of_rew(t: Transitions, rew: FloatArray) -> Iterator[Suspect]:
     late = np.where(t.first, t.rew, np.roll(rew, 1, axis=0))
-    yield "off by one: rew is that of the step before", lambda: late
-    yield "no reward at the step that terminates", lambda: np.where(t.terminated, 0, rew)
+    yield "off by one: rew is that of the step before", late.ravel
+    yield "no reward at the step that terminates", np.where(t.terminated, 0, rew).ravel
 
 
 def _field_violations(env: Any, original: Any) -> Iterator[str]:

@@ -129,24 +129,26 @@ def _suspects_of_stepping(a: Acting) -> Iterator[Suspect]:
     def log_prob(act: Array, offsets: Array) -> Array:
         return np.asarray(a.policy.at(a.theta, a.obs, act, offsets).log_prob)
 
-    def right_with(offsets: Array) -> Array:
-        """What at gives, if other offsets would make it right."""
-        right = np.allclose(log_prob(a.act, offsets), a.stepped()[1], IDENTITY, IDENTITY)
+    def right_with(act: Array, offsets: Array) -> Array:
+        """What at gives, if it would be right for other actions or offsets."""
+        right = np.allclose(log_prob(act, offsets), a.stepped()[1], IDENTITY, IDENTITY)
         return got if right else np.full_like(got, np.nan)
-
-    def right_if_rolled(shift: int) -> Array:
-        """What at gives, if it would be right for the actions of other rows."""
-        rolled = log_prob(np.roll(a.act, shift, axis=0), a.offsets)
-        return got if np.allclose(rolled, a.stepped()[1], IDENTITY, IDENTITY) else np.full_like(got, np.nan)
 
     if a.policy.n_memory:
         yield "the offsets are ignored: at keeps its memory across episodes", partial(log_prob, a.act, np.array([0, T]))
         yield "the offsets are ignored: at clears its memory at every row", partial(log_prob, a.act, np.arange(T + 1))
         for shift, name in ((-1, "late"), (1, "early")):
             moved = np.array([0, *(a.offsets[1:-1] + shift), T])
-            yield f"the offsets are off by one: at clears its memory a row too {name}", partial(right_with, moved)
+            which = f"the offsets are off by one: at clears its memory a row too {name}"
+            yield which, partial(right_with, a.act, moved)
     for shift, name in ((1, "before"), (-1, "after")):
-        yield f"wrong row: at takes the action of the row {name}", partial(right_if_rolled, -shift)
+        rolled = np.roll(a.act, -shift, axis=0)
+        yield f"wrong row: at takes the action of the row {name}", partial(right_with, rolled, a.offsets)
+    if a.act.dtype.kind == "i":
+        n = a.draws.max() + 1
+        for shift in (1, -1):
+            other = (a.act - shift) % n
+            yield f"the action's index is shifted by {shift:+d}", partial(right_with, other, a.offsets)
 
 
 def _check_contract(record: Recorder, a: Acting) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Array, FloatArray, IntArray
+from ..types import Array, BoolArray, FloatArray, IntArray
 from .derivatives import Method, choose
 from .diagnosis import Suspect
 from .report import Recorder
@@ -118,7 +118,7 @@ def check_products(record: Recorder, f: ThetaMap, theta: Array, offsets: IntArra
         lambda: products.take(lin.vjp(w)),
         lambda: right().sum(axis=0),
         tolerance,
-        _suspects_of_sums(right(), offsets),
+        _suspects_of_sums(products, offsets),
         look,
     )
     record.equal("vjp(w) = Σ_t of the rows", lambda: lin.vjp(w), lambda: lin.vjp_rows(w).sum(axis=0), IDENTITY)
@@ -158,8 +158,14 @@ def segment_sums(rows: FloatArray, offsets: IntArray) -> FloatArray:
 
 
 def _suspects_of_jvp(J: FloatArray, v: FloatArray) -> Iterator[Suspect]:
-    constant = np.ptp(J, axis=0).reshape(-1, len(v)).max(axis=0, initial=0) < 1e-9  # J_t the same at every t: biases
-    yield "the biases' part db is missing", lambda: J @ np.where(constant, 0, v)
+    yield "the biases' part db is missing", lambda: J @ np.where(_biases(J), 0, v)
+
+
+def _biases(J: FloatArray) -> BoolArray:
+    """Where ∂y_t/∂θ_p is the same at every t, and not zero: the biases of a last layer."""
+    flat = J.reshape(len(J), -1, J.shape[-1])
+    biases: BoolArray = (np.ptp(flat, axis=0) < 1e-9).all(axis=0) & (np.abs(flat) > 1e-9).any(axis=(0, 1))
+    return biases
 
 
 def _suspects_of_rows(products: _Products) -> Iterator[Suspect]:
@@ -168,9 +174,12 @@ def _suspects_of_rows(products: _Products) -> Iterator[Suspect]:
         yield f"row t holds the gradient of the row {which} it", partial(np.roll, right(), shift, axis=0)
         yield f"row t takes w of the row {which} it", partial(right, np.roll(w, shift, axis=0))
     yield "averaged over rows instead of left alone", lambda: right() / len(w)
+    yield "the gradient of the biases is missing", lambda: np.where(_biases(products.J), 0, right())
 
 
-def _suspects_of_sums(rows: FloatArray, offsets: IntArray) -> Iterator[Suspect]:
+def _suspects_of_sums(products: _Products, offsets: IntArray) -> Iterator[Suspect]:
+    rows = products.right_rows()
+    yield "the gradient of the biases is missing", lambda: np.where(_biases(products.J), 0, rows.sum(axis=0))
     yield "averaged over the T rows instead of summed", lambda: rows.mean(axis=0)
     yield "averaged over the segments instead of summed", lambda: rows.sum(axis=0) / (len(offsets) - 1)
     yield "the last row alone instead of the sum", lambda: rows[-1]
@@ -181,15 +190,10 @@ def _suspects_of_sums(rows: FloatArray, offsets: IntArray) -> Iterator[Suspect]:
 def _suspects_of_segments(rows: FloatArray, offsets: IntArray) -> Iterator[Suspect]:
     lengths = np.diff(offsets)
     for shift, name in ((1, "late"), (-1, "early")):
-        moved = np.clip(offsets + shift, 0, len(rows))
-        for first, where in ((moved, "every border"), (np.concatenate([[0], moved[1:]]), "all but the first border")):
-            last = np.concatenate([first[:-1], [len(rows)]])
-            for edges in (first, last):
-                yield f"the offsets are off by one: {where} lies a row too {name}", partial(segment_sums, rows, edges)
-        yield (
-            f"the offsets are off by one: a row too {name}",
-            partial(segment_sums, rows, np.maximum(offsets + shift, 0)),
-        )
+        every = np.clip(offsets + shift, 0, len(rows))
+        inner = np.concatenate([[0], every[1:-1], [len(rows)]])
+        for edges in (inner, every):
+            yield f"the offsets are off by one: borders lie a row too {name}", partial(segment_sums, rows, edges)
     yield (
         "the offsets are off by one: the last row of each segment is missing",
         lambda: np.stack([rows[a : b - 1].sum(axis=0) for a, b in pairwise(offsets)]),
