@@ -68,7 +68,8 @@ def columns(accepts: Accepts, example: Array) -> tuple[Column, ...]:
             return accepts(act)
 
         start = float(example.flat[j])
-        whole = example.dtype.kind in "iu" or not takes(np.floor(start) + 0.5)
+        near = (start + step for step in (0.5, -0.5, 1e-3, -1e-3))
+        whole = example.dtype.kind in "iu" or (start == np.floor(start) and not any(map(takes, near)))
         bound = _last_whole if whole else _bound
         found.append(Column(whole, 0.0 - bound(partial(takes, sign=-1.0), -start), bound(takes, start)))
     return tuple(found)

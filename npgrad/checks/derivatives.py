@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import NotImplementedBy
 from ..types import Array, FloatArray
 
 __all__ = ["BY_COMPLEX_STEP", "BY_DIFFERENCES", "Method", "NearKink", "choose"]
@@ -39,10 +40,14 @@ class Method:
             moved = np.asarray(f(x + 1j * TINY * v))
             slope: FloatArray = moved.imag / TINY
             return slope
+        at = f(x)
         for h in STEPS:
-            near = (f(x + h * v) - f(x - h * v)) / (2 * h)
+            before, after = f(x - h * v), f(x + h * v)
+            near = (after - before) / (2 * h)
             far = (f(x + 2 * h * v) - f(x - 2 * h * v)) / (4 * h)
-            if np.abs(near - far).max(initial=0) <= 1e-4 * max(1.0, float(np.abs(near).max(initial=0))):
+            bend = 2 * at - before - after  # of order h² if f is smooth, h beside a kink
+            scale = max(1.0, float(np.abs(near).max(initial=0)))
+            if max(np.abs(near - far).max(initial=0), np.abs(bend).max(initial=0) / 100 / h) <= 1e-4 * scale:
                 extrapolated: FloatArray = near + (near - far) / 3
                 return extrapolated
         raise NearKink("differences of several steps disagree: a point lies beside a kink; try another seed")
@@ -85,6 +90,8 @@ def choose(f: Callable[[Array], Array], x: Array) -> Method:
             warnings.simplefilter("ignore")  # of imaginary parts thrown away: that is what is looked for
             slope = BY_COMPLEX_STEP.along(f, x, v)
             by_differences = BY_DIFFERENCES.along(f, x, v)
+    except NotImplementedBy:
+        raise
     except Exception:  # whatever the code under check makes of complex numbers
         return BY_DIFFERENCES
     scale = max(1.0, float(np.abs(by_differences).max(initial=0)))

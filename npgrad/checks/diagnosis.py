@@ -13,7 +13,7 @@ import numpy as np
 
 from ..types import Array, BoolArray
 
-__all__ = ["HALF_LOG_2PI", "Look", "Suspect", "explain", "linear_in", "runs", "scales_in"]
+__all__ = ["HALF_LOG_2PI", "Look", "Suspect", "explain", "linear_in", "runs", "scales_in", "transposed_in"]
 
 Suspect = tuple[str, Callable[[], Array]]
 Look = Callable[[Array, Array], str]
@@ -184,3 +184,27 @@ def linear_in(difference: Array, y: Array) -> tuple[Array, float] | None:
     halves = np.round(2 * c) / 2
     c = np.where(np.abs(c - halves) < 1e-5, halves, c) + 0.0  # no −0
     return c[:-1], float(c[-1])
+
+
+def transposed_in(got: Array, expected: Array) -> str:
+    """Whether a stretch of the vector `got` is a matrix of `expected` transposed.
+
+    Examples
+    --------
+    >>> W = np.arange(6.0).reshape(2, 3)
+    >>> transposed_in(np.append(W.T.ravel(), 9.0), np.append(W.ravel(), 9.0))
+    'entries 0–5, a (2, 3) matrix, are transposed'
+    """
+    close = 1e-6 * max(1.0, float(np.abs(expected).max(initial=0)))
+    wrong = np.flatnonzero(np.abs(got - expected) > close)
+    if not len(wrong):
+        return ""
+    first = max(int(wrong[0]) - 1, 0)
+    for last in range(int(wrong[1:2].max(initial=first)) + 2, len(got) + 1):
+        n = last - first
+        for rows in range(2, n // 2 + 1):
+            if n % rows == 0:
+                turned = got[first:last].reshape(n // rows, rows).T.ravel()
+                if np.abs(turned - expected[first:last]).max() <= close:
+                    return f"entries {first}–{last - 1}, a ({rows}, {n // rows}) matrix, are transposed"
+    return ""

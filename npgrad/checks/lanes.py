@@ -130,7 +130,8 @@ class Contract:
         block, act, noise = Contract(self._env, functions, rng)._before_step(steps=0)
         with np.errstate(all="ignore"):
             block.step(act, noise)
-        return np.nan_to_num(np.concatenate([block.state.ravel(), block.obs.ravel(), block.rew]))
+        after: FloatArray = np.nan_to_num(np.concatenate([block.state.ravel(), block.obs.ravel(), block.rew]))
+        return after
 
     def _block(self) -> Block:
         return Block(self._env, self._functions, LANES)

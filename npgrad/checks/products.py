@@ -12,10 +12,10 @@ import numpy as np
 
 from ..types import Array, BoolArray, FloatArray, IntArray
 from .derivatives import Method, choose
-from .diagnosis import Suspect
+from .diagnosis import Suspect, transposed_in
 from .report import Recorder
 
-__all__ = ["ThetaMap", "check_products", "transposed_block"]
+__all__ = ["IDENTITY", "SOME_COORDINATES", "ThetaMap", "check_products"]
 
 ALL_COORDINATES = 1024  # parameters up to which every one is checked, and not some
 SOME_COORDINATES = 256
@@ -218,7 +218,7 @@ class _Look:
     def __call__(self, got: Array, expected: Array) -> str:
         if got.ndim == 2:
             got, expected = got.sum(axis=0), expected.sum(axis=0)
-        return transposed_block(got, expected) or self._by_other_theta(np.abs(got - expected) > 1e-9)
+        return transposed_in(got, expected) or self._by_other_theta(np.abs(got - expected) > 1e-9)
 
     def _by_other_theta(self, wrong: Array) -> str:
         if self._error(np.full_like(self._theta, 0.3), wrong) < 1e-9:
@@ -234,27 +234,3 @@ class _Look:
         error = np.abs(here.take(here.lin.vjp(here.w))[wrong] - right)
         by_rows = np.abs(here.rows().sum(axis=0)[wrong] - right)
         return float(max(error.max(initial=0), by_rows.max(initial=0)) / max(np.abs(right).max(initial=0), 1e-300))
-
-
-def transposed_block(got: Array, expected: Array) -> str:
-    """Whether a stretch of the vector `got` is a matrix of `expected` transposed.
-
-    Examples
-    --------
-    >>> W = np.arange(6.0).reshape(2, 3)
-    >>> transposed_block(np.append(W.T.ravel(), 9.0), np.append(W.ravel(), 9.0))
-    'entries 0–5, a (2, 3) matrix, are transposed'
-    """
-    close = 1e-6 * max(1.0, float(np.abs(expected).max(initial=0)))
-    wrong = np.flatnonzero(np.abs(got - expected) > close)
-    if not len(wrong):
-        return ""
-    first = max(int(wrong[0]) - 1, 0)
-    for last in range(int(wrong[1:2].max(initial=first)) + 2, len(got) + 1):
-        n = last - first
-        for rows in range(2, n // 2 + 1):
-            if n % rows == 0:
-                turned = got[first:last].reshape(n // rows, rows).T.ravel()
-                if np.abs(turned - expected[first:last]).max() <= close:
-                    return f"entries {first}–{last - 1}, a ({rows}, {n // rows}) matrix, are transposed"
-    return ""

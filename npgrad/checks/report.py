@@ -165,6 +165,8 @@ class Recorder:
         try:
             with np.errstate(all="ignore"):
                 run()
+        except NotImplementedBy as error:
+            self.skip(f"{statement}: {error}")
         except Exception as error:
             self.lines.append(Line(statement, np.inf, 0, f"raised {type(error).__name__}: {error}"))
 
