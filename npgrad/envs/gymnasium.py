@@ -210,6 +210,8 @@ class CompiledVectorEnvironment(gymnasium.vector.VectorEnv[Any, Any, Any]):
             If a seed is no integer of 0 or more, or the mask is no bool array with one entry a lane.
         """
         n = self.num_envs
+        if isinstance(seed, int):
+            _require_seed(seed)
         given = [seed] * n if seed is None else [seed + i for i in range(n)] if isinstance(seed, int) else list(seed)
         if len(given) != n:
             raise InvalidInput(f"there are {len(given)} seeds, expected {n}, one for each lane, or one number")
@@ -217,9 +219,10 @@ class CompiledVectorEnvironment(gymnasium.vector.VectorEnv[Any, Any, Any]):
         mask, chosen = self._mask(options), _episode(options, n)
         keys, episodes = self._block.seed.copy(), self._block.episode + 1
         for i in np.flatnonzero(mask):
-            if given[i] is not None:
-                _require_seed(given[i])
-                keys[i], episodes[i] = given[i], 0
+            own = given[i]
+            if own is not None:
+                _require_seed(own)
+                keys[i], episodes[i] = own, 0
             elif episodes[i] == 0:  # never seeded
                 keys[i] = self.np_random.integers(1 << 63)
         lanes = np.flatnonzero(mask)
