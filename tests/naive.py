@@ -329,3 +329,24 @@ def self_normalised(w, offsets):
         for episode in episodes
         for t, x in enumerate(episode)
     ]
+
+
+def point_mass(state, act):
+    """State (x, y, goal x, goal y) and reward after a move: 0 stay, 1 right, 2 up, 3 left, 4 down."""
+    x, y, goal_x, goal_y = state
+    dx, dy = [(0, 0), (0.1, 0), (0, 0.1), (-0.1, 0), (0, -0.1)][act]
+    x, y = min(max(x + dx, -1), 1), min(max(y + dy, -1), 1)
+    return [x, y, goal_x, goal_y], -math.dist((x, y), (goal_x, goal_y))
+
+
+def lane_keeping(params, state, act, noise):
+    """State (y, ψ, κ), reward and end after a step of the kinematic bicycle on a road."""
+    v, length, dt, w, steering, gust, k_sd, tau, k_max, drift = params
+    y, psi, kappa = state
+    delta = steering * min(max(act, -1), 1)
+    y_new = y + v * math.sin(psi) * dt + drift * dt + gust * math.sqrt(dt) * noise[0]
+    along = v * math.cos(psi) * dt / (1 - kappa * y)
+    psi_new = psi + v / length * math.tan(delta) * dt - kappa * along
+    kappa_new = kappa * (1 - dt / tau) + k_sd * math.sqrt(2 * dt / tau) * noise[1]
+    state = [min(max(y_new, -4 * w), 4 * w), min(max(psi_new, -math.pi), math.pi), min(max(kappa_new, -k_max), k_max)]
+    return state, max(1 - (state[0] / w) ** 2, 0), abs(state[0]) > w or abs(state[1]) > 1
