@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,6 +19,7 @@ from ..rollouts import CompiledRollout, make_rollout
 from ..training import Callback, EvaluationResult, Recipe, train
 from ..types import Array, State
 from ..validation import require_positive
+from .starting import begin_with
 
 __all__ = ["Algorithm", "initial_theta"]
 
@@ -35,7 +36,10 @@ class Algorithm(ABC):
     ----------
     env : str or function
         A Gymnasium id, or a function that makes the environment.
-    policy : {"linear", "mlp"} or Policy, optional
+    policy : str or Policy, optional
+        One of `npgrad.policies.POLICIES`, or a policy of your own.
+    policy_kwargs : dict, optional
+        Passed to `make_policy`: hidden sizes and the like.
     seed : int, optional
         Key of all noise: same seed, same bits.
     engine : {"auto", "gymnasium", "compiled"}, optional
@@ -65,6 +69,7 @@ class Algorithm(ABC):
         env: str | Callable[[], Any],
         policy: str | Policy = "linear",
         *,
+        policy_kwargs: dict[str, Any] | None = None,
         seed: int = 0,
         engine: str = "auto",
         threads: int = 1,
@@ -82,7 +87,9 @@ class Algorithm(ABC):
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
         self.rollout = make_rollout(env, engine, n_envs, **(env_kwargs or {}))
         if isinstance(policy, str):
-            policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0)
+            policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0, **(policy_kwargs or {}))
+        elif policy_kwargs:
+            raise InvalidInput(f"policy_kwargs are {policy_kwargs}, but the policy is made already; pass its name")
         self.policy = policy
         self.recipe: Recipe = self.make_recipe(self.settings)
         self.state: State | None = None
@@ -91,6 +98,23 @@ class Algorithm(ABC):
     @abstractmethod
     def make_recipe(self, settings: Any) -> Recipe:
         """The recipe with these settings."""
+
+    def recipe_for(self, total_timesteps: int) -> Recipe:
+        """The recipe of a run of that many timesteps: over them a learning rate falls, if nothing else is said."""
+        settings = self.settings
+        if getattr(settings, "learning_rate_schedule", "constant") == "constant" or settings.schedule_steps is not None:
+            return self.recipe
+        return self.make_recipe(replace(settings, schedule_steps=total_timesteps))
+
+    def state_from(self, agent: Agent) -> State:
+        """The state of a run that begins with an agent's θ, and with its normaliser where observations are normalised.
+
+        Raises
+        ------
+        InvalidInput
+            If the agent's policy is another one, or sees observations otherwise than the run's would.
+        """
+        return begin_with(agent, self.policy, self.recipe.init(self.seed))
 
     @property
     def env_description(self) -> str:
@@ -130,7 +154,7 @@ class Algorithm(ABC):
         require_positive("total_timesteps", total_timesteps)
         done = 0 if self.state is None else self.state.timesteps
         result = train(
-            self.recipe,
+            self.recipe_for(done + total_timesteps),
             seed=self.seed,
             total_timesteps=done + total_timesteps,
             callbacks=[callback] if callable(callback) else callback,
@@ -183,8 +207,7 @@ class Algorithm(ABC):
         if env is None:
             raise InvalidInput(f"{path} does not say which environment it came from; pass env=")
         model = cls(env, policy=agent.policy, **kwargs)
-        start = model.recipe.init(model.seed)
-        model.state = State(start.seed, 0, 0, 0, agent.theta.copy(), start.arrays)
+        model.state = model.state_from(agent)
         return model
 
     def __repr__(self) -> str:

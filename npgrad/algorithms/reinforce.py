@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..optimizers import OPTIMIZERS, Optimizer
 from ..policies import Policy
 from ..policies.normaliser import Moments
 from ..rollouts import Rollout
-from ..training import Metrics
+from ..training import Metrics, RewardScaling, Schedule, diagnose
 from ..types import State
 from .base import Algorithm, initial_theta
 from .settings import ReinforceSettings
@@ -31,6 +31,8 @@ class Reinforce:
     estimator: Estimator
     optimizer: Optimizer
     n_episodes: int
+    schedule: Schedule = field(default_factory=Schedule)
+    rewards: RewardScaling = field(default_factory=RewardScaling)
     normalize_observations: bool = False
     executor: Executor | None = None
     name: str = "reinforce"
@@ -39,7 +41,7 @@ class Reinforce:
         """θ_0 and the optimiser's moments."""
         theta = initial_theta(self.policy, seed)
         state = State(seed=seed, iteration=0, timesteps=0, episodes=0, theta=theta)
-        groups = {"optimizer": self.optimizer.init(theta)}
+        groups = {"optimizer": self.optimizer.init(theta), "rewards": self.rewards.init()}
         if self.normalize_observations:
             groups["normaliser"] = Moments.of(np.empty((0, self.policy.n_obs))).as_arrays()
         return state.with_groups(**groups)
@@ -50,17 +52,16 @@ class Reinforce:
         batch = self.rollout.episodes(
             policy, theta, seed=state.seed, first=state.episodes, count=self.n_episodes, executor=self.executor
         )
-        estimate = self.estimator(policy, theta, batch)  # ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}
-        new_theta, moments = self.optimizer.step(theta, estimate.gradient, state.group("optimizer"))  # θ ← θ + α ĝ
-        groups = {"optimizer": moments}
+        scaled, rewards = self.rewards(batch, state.group("rewards"))
+        estimate = self.estimator(policy, theta, scaled)  # ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}
+        optimizer = self.schedule(self.optimizer, state.timesteps)
+        new_theta, moments = optimizer.step(theta, estimate.gradient, state.group("optimizer"))  # θ ← θ + α ĝ
+        groups = {"optimizer": moments, "rewards": rewards}
         if self.normalize_observations:
             seen = Moments.from_arrays(state.group("normaliser")).merge(Moments.of(batch.obs))
             groups["normaliser"] = seen.as_arrays()
-        values = {
-            "train/gradient_norm": float(np.linalg.norm(estimate.gradient)),
-            "train/signal_to_noise": estimate.signal_to_noise,
-            "train/entropy_loss": float(batch.logp.mean()),  # −H, as Stable-Baselines3 logs it
-        }
+        values = {"train/learning_rate": optimizer.learning_rate}
+        values |= diagnose(policy, theta, new_theta, batch, estimate)
         new_state = replace(
             state,
             iteration=state.iteration + 1,
@@ -78,7 +79,8 @@ class Reinforce:
 
     def agent(self, state: State) -> Agent:
         """What is saved and deployed."""
-        return Agent(self.policy_at(state), state.theta, info={"env_id": self.rollout.env_id, "algo": self.name})
+        info = {"env_id": self.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
+        return Agent(self.policy_at(state), state.theta, info=info)
 
 
 class REINFORCE(Algorithm):
@@ -124,6 +126,8 @@ class REINFORCE(Algorithm):
             estimator=estimator,
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
             n_episodes=settings.n_episodes,
+            schedule=Schedule(settings.learning_rate_schedule, settings.schedule_steps),
+            rewards=RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
             normalize_observations=settings.normalize_observations,
             executor=self.executor,
         )

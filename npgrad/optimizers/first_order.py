@@ -17,6 +17,10 @@ __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer"]
 class Optimizer(Protocol):
     """``init`` makes the moments for a θ, ``step`` maps (θ, ĝ, moments) to new θ and moments."""
 
+    @property
+    def learning_rate(self) -> float:
+        """α."""
+
     def init(self, theta: Array) -> dict[str, Array]:
         """The moments before the first step."""
 

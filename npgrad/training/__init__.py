@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
     from .curve import learning_curve_svg
+    from .diagnostics import diagnose
     from .evaluation import EvaluationResult, evaluate_policy, summarise
     from .folder import RunFolder
     from .loop import Callback, LoopState, TrainingResult, train
     from .metrics import Metrics
     from .recipe import Recipe
+    from .rewards import RewardScaling
+    from .schedules import Schedule
     from .settings import TrainSettings
 
 _WHERE = {
@@ -24,9 +27,12 @@ _WHERE = {
     "LoopState": "loop",
     "Metrics": "metrics",
     "Recipe": "recipe",
+    "RewardScaling": "rewards",
     "RunFolder": "folder",
+    "Schedule": "schedules",
     "TrainSettings": "settings",
     "TrainingResult": "loop",
+    "diagnose": "diagnostics",
     "evaluate_policy": "evaluation",
     "learning_curve_svg": "curve",
     "load_checkpoint": "checkpoint",
@@ -43,9 +49,12 @@ __all__ = [
     "LoopState",
     "Metrics",
     "Recipe",
+    "RewardScaling",
     "RunFolder",
+    "Schedule",
     "TrainSettings",
     "TrainingResult",
+    "diagnose",
     "evaluate_policy",
     "learning_curve_svg",
     "load_checkpoint",
