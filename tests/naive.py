@@ -350,3 +350,19 @@ def lane_keeping(params, state, act, noise):
     kappa_new = kappa * (1 - dt / tau) + k_sd * math.sqrt(2 * dt / tau) * noise[1]
     state = [min(max(y_new, -4 * w), 4 * w), min(max(psi_new, -math.pi), math.pi), min(max(kappa_new, -k_max), k_max)]
     return state, max(1 - (state[0] / w) ** 2, 0), abs(state[0]) > w or abs(state[1]) > 1
+
+
+def clipped_surrogate(rho, adv, clip_range):
+    """min(ρ A, clip(ρ, 1−ε, 1+ε) A), row by row."""
+    return [min(r * a, min(max(r, 1 - clip_range), 1 + clip_range) * a) for r, a in zip(rho, adv, strict=True)]
+
+
+def softmax_fisher(policy, theta, obs, weights, n_actions):
+    """Σ_t w_t Σ_a π(a|o_t) f(o_t, a) f(o_t, a)ᵀ."""
+    F = np.zeros((len(theta), len(theta)))
+    for row, w in zip(obs, weights, strict=True):
+        for a in range(n_actions):
+            at = policy.at(theta, row[None], np.array([a]))
+            f = at.vjp_rows(np.ones(1))[0]
+            F += w * np.exp(at.log_prob[0]) * np.outer(f, f)
+    return F

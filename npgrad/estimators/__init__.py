@@ -4,7 +4,9 @@ from ..critics import reward_to_go, total_return
 from .action_space import AllActions, DeterministicGradient
 from .base import Estimate, Estimator, episode_estimate, episode_scores, log_probs, score_function_estimate
 from .behaviours import BalanceHeuristic, Behaviour, balance_log_weights
+from .compatible import CompatibleCritic, fit_compatible
 from .entropy import EntropyBonus, EntropyRegularised, SampledEntropy, entropies
+from .geometry import LocalGeometry
 from .monte_carlo import PolicyGradient
 from .off_policy import (
     OffPolicyGradient,
@@ -27,6 +29,14 @@ from .ratios import (
     trajectory_ratio,
 )
 from .score_function import RewardsTimesPastScores, ScoreFunction
+from .surrogate import (
+    ClippedSurrogate,
+    approximate_kl,
+    clip_fraction,
+    clipped_surrogate,
+    local_surrogate,
+    log_surrogate,
+)
 
 __all__ = [
     "GAE",
@@ -35,6 +45,8 @@ __all__ = [
     "BalanceHeuristic",
     "Behaviour",
     "Clipped",
+    "ClippedSurrogate",
+    "CompatibleCritic",
     "DeterministicGradient",
     "EntropyBonus",
     "EntropyRegularised",
@@ -42,6 +54,7 @@ __all__ = [
     "Estimator",
     "EvolutionStrategy",
     "FiniteDifferences",
+    "LocalGeometry",
     "NStepAdvantage",
     "Objective",
     "OffPolicyGradient",
@@ -55,16 +68,22 @@ __all__ = [
     "Standardised",
     "TDResidual",
     "VTraceGradient",
+    "approximate_kl",
     "balance_log_weights",
     "causal_ratio",
     "centred_ranks",
+    "clip_fraction",
+    "clipped_surrogate",
     "effective_sample_size",
     "entropies",
     "episode_estimate",
     "episode_scores",
+    "fit_compatible",
     "importance",
+    "local_surrogate",
     "log_probs",
     "log_ratios",
+    "log_surrogate",
     "per_decision_returns",
     "reward_to_go",
     "score_function_estimate",
