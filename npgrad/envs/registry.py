@@ -55,6 +55,8 @@ def register(env: CompiledEnv) -> None:
 def compiled_twin(env_id: str) -> CompiledEnv | None:
     """The compiled environment of that id, with or without Gymnasium's prefix ``npgrad/``, or None.
 
+    As in Gymnasium, ``module:id`` imports the module first, which registers its environments.
+
     Examples
     --------
     >>> compiled_twin("CartPole-v1").max_episode_steps
@@ -64,7 +66,13 @@ def compiled_twin(env_id: str) -> CompiledEnv | None:
     >>> compiled_twin("Humanoid-v5") is None
     True
     """
-    name = env_id if env_id in COMPILED else env_id.removeprefix(PREFIX)
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            import_module(module)
+        except ModuleNotFoundError:
+            return None
+    name = name if name in COMPILED else name.removeprefix(PREFIX)
     entry = COMPILED.get(name)
     if isinstance(entry, str):
         module, attribute = entry.split(":")

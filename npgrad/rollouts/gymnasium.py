@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import pool, spaces
+from ..envs import register_all
 from ..errors import InvalidInput, MissingExtra, UnknownName
 from ..policies import Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
@@ -33,6 +34,7 @@ def make_env(env_id: str, **kwargs: Any) -> Any:
     """
     import gymnasium
 
+    register_all()
     try:
         return gymnasium.make(env_id, **kwargs)
     except (gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound, gymnasium.error.VersionNotFound) as error:
@@ -196,6 +198,7 @@ class EnvSlots:
         self.envs, self.border, self.n_slots, self._fresh = envs, border, len(envs), make
         self.seed = 0
         self._at = np.full((2, len(envs)), -1)  # episode and t of each environment
+        self._spaces: list[Any] = [None] * len(envs)  # each one's, as last looked at
 
     def ready(self) -> BoolArray:
         return np.ones(self.n_slots, dtype=np.bool_)
@@ -207,6 +210,10 @@ class EnvSlots:
                     self.envs[lane].close()
                     self.envs[lane] = self._fresh()
                 o, info = self.envs[lane].reset(seed=episode_seed(self.seed, episode))
+            own = self.envs[lane].observation_space, self.envs[lane].action_space
+            if self._spaces[lane] is None or any(a is not b for a, b in zip(own, self._spaces[lane], strict=True)):
+                self.border.require_spaces(self.envs[lane], self.seed, episode)
+                self._spaces[lane] = own
             obs[lane] = self.border.observation(o, info, self.seed, episode, 0)
             self._at[:, lane] = episode, 0
 

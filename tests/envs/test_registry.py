@@ -12,6 +12,7 @@ from npgrad.checks import check_environment
 from npgrad.envs import COMPILED, CompiledEnv, compiled_twin, register, register_all
 from npgrad.envs.registry import find
 from npgrad.errors import InvalidInput, NonFinite, UnknownName
+from npgrad.rollouts import CompiledRollout, GymnasiumRollout, make_rollout
 from npgrad.spaces import Box, Discrete, MultiBinary
 
 CARTPOLE = compiled_twin("CartPole-v1")
@@ -153,6 +154,23 @@ def test_the_twin_of_one_of_gymnasiums_gets_the_prefix():
     register(CompiledEnv(**FIELDS | dict(id="Blackjack-v1")))
     assert gymnasium.spec("Blackjack-v1").entry_point.startswith("gymnasium")
     assert gymnasium.spec("npgrad/Blackjack-v1").kwargs == {"env": "Blackjack-v1"}
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_module_before_the_id_is_imported_first(tmp_path, monkeypatch):
+    (tmp_path / "my_lanes.py").write_text(
+        "from dataclasses import replace\n"
+        "from npgrad.envs import compiled_twin, register\n"
+        "register(replace(compiled_twin('npgrad/LaneKeeping-v0'), id='Narrow-v0', max_episode_steps=7))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert compiled_twin("no_such_module:Narrow-v0") is None
+    assert compiled_twin("my_lanes:Narrow-v0").max_episode_steps == 7
+    assert compiled_twin("my_lanes:Wide-v0") is None
+    rollout = make_rollout("my_lanes:Narrow-v0")
+    assert isinstance(rollout, CompiledRollout)
+    assert GymnasiumRollout("my_lanes:Narrow-v0").action_space == rollout.action_space
+    del sys.modules["my_lanes"]
 
 
 def test_registering_again_changes_nothing():
