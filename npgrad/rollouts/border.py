@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import noise, spaces
-from ..errors import EnvironmentFailure, NonFinite, NpgradError
+from ..errors import EnvironmentFailure, InvalidInput, NonFinite, NpgradError
 from ..policies import Policy
 from ..spaces import Space
 from ..types import Array
@@ -42,11 +42,17 @@ class Border:
         self.action_space: Space = rollout.action_space
         self.n_masked = policy.n_obs - spaces.flat_dim(self.observation_space)
         self.discrete = isinstance(self.action_space, spaces.Discrete)
+        self.integral = np.dtype(getattr(self.action_space, "dtype", float)).kind in "iu"
         kept = isinstance(self.observation_space, spaces.Box)
         self.obs_dtype = np.dtype(self.observation_space.dtype if kept else np.float64)
 
     def actions(self, act: Array) -> list[Any]:
         """One action a slot."""
+        if act.dtype.kind == "f" and self.integral:
+            raise InvalidInput(
+                f"the policy gave actions of dtype {act.dtype}, but {self.env_id} takes {self.action_space}; "
+                "let it draw integers"
+            )
         rows = spaces.as_actions(self.action_space, act)
         return rows.tolist() if self.discrete else list(rows)
 
@@ -71,6 +77,8 @@ class Border:
     def reward(self, rew: Any, seed: int, episode: int, t: int) -> float:
         """The reward as a number."""
         try:
+            if np.ndim(rew):
+                raise TypeError("an array is no number")
             number = float(rew)
         except (TypeError, ValueError) as error:
             raise self.failure(f"gave the reward {rew!r}, expected one number,", seed, episode, t) from error
@@ -78,6 +86,14 @@ class Border:
             where = self.where(seed, episode, t)
             raise NonFinite(f"{where}: reward is {rew}; mend the environment or bound its reward")
         return number
+
+    def require_spaces(self, env: Any, seed: int, episode: int) -> None:
+        """Raise if an environment's spaces are no longer those it began with."""
+        for name in ("observation_space", "action_space"):
+            now, before = spaces.from_gymnasium(getattr(env, name)), getattr(self, name)
+            if now != before:
+                what = f"has changed its {name.replace('_', ' ')} from {before} to {now}"
+                raise self.failure(f"{what}; a policy has one size: keep the spaces", seed, episode, 0)
 
     @contextmanager
     def at(self, seed: int, episode: int, t: int, call: str) -> Iterator[None]:

@@ -7,12 +7,17 @@ from typing import Protocol
 import numpy as np
 
 from .. import noise
+from ..errors import EnvironmentFailure
 from ..noise.compiled import fill
 from ..policies import Policy
 from ..types import Array, BoolArray, FloatArray, IntArray
 from .base import Live, Record, Segments
 
 __all__ = ["Slots", "roll"]
+
+LONGEST = 1_000_000  # steps of an episode that is waited for
+MOST = 2**31  # bytes of the observations of a block, the same
+LOOK_EVERY = 1000  # steps
 
 
 class Slots(Protocol):
@@ -65,10 +70,22 @@ def roll(
             segments.end(current[lane], terminated[lane], truncated[lane], live.obs[lane].copy())
             live.episode[lane] = current[lane] = -1
         begin()
+        if n_steps is None and len(recorded) % LOOK_EVERY == 0:
+            require_end(live)
     for lane in np.flatnonzero(live.running & (live.t > 0)):  # cut
         segments.end(current[lane], False, False, live.obs[lane].copy())
     segment, obs, act, rewards, logp = (np.stack(rows) for rows in zip(*recorded, strict=True))
     return Record(segment, obs, act, rewards, logp, segments)
+
+
+def require_end(live: Live) -> None:
+    """Raise if an episode that is to be complete shows no sign of ending."""
+    lane = int(np.argmax(np.where(live.running, live.t, -1)))
+    if live.running[lane] and live.t[lane] >= min(LONGEST, MOST // live.obs.nbytes):
+        raise EnvironmentFailure(
+            f"episode {live.episode[lane]} has not ended after {live.t[lane]:,} steps, and only complete episodes are "
+            "used; give the environment a time limit, as in env_kwargs={'max_episode_steps': 1000}"
+        )
 
 
 def draw(kinds: IntArray, seed: int, episode: IntArray, t: IntArray) -> FloatArray:
