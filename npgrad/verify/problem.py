@@ -87,8 +87,11 @@ class Problem:
 
     @cached_property
     def hidden(self) -> tuple[TabularMDP, IntArray]:
-        """`mdp`, of which a policy sees one of two symbols, and the pairs (s, o) that its states are."""
-        mdp = self.mdp
+        """Three states, the last terminal, two actions, 3 steps at most, of which a policy sees one of two symbols.
+
+        A problem over the pairs (s, o), and these pairs.
+        """
+        mdp = self.random_mdp(3, 2, 3, stream=3, n_terminal=1, n_next=2, n_start=2)
         emissions = self.rng(5).dirichlet(np.ones(2), size=mdp.n_states)
         return with_emissions(mdp.start, mdp.P, mdp.R, emissions, horizon=mdp.horizon, terminal=mdp.terminal)
 

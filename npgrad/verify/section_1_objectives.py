@@ -12,7 +12,6 @@ from ..distributions import DiagonalGaussian
 from ..estimators import PolicyGradient
 from ..oracle import (
     TabularMDP,
-    Trajectories,
     Values,
     average_reward,
     gradient,
@@ -32,6 +31,7 @@ from ..oracle import (
 from ..types import Array, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
+from .paths import path_probabilities, tally
 from .problem import Problem
 
 REINFORCE = PolicyGradient(baseline=ConstantBaseline(0.0), keep_per_episode=True)  # Ψ_t = γ^t G_t (P3, P4)
@@ -55,11 +55,8 @@ def trajectory_probabilities(problem: Problem) -> float:
     """
     mdp = problem.mdp
     policy, theta = problem.policy(mdp)
-    t, pi = trajectories(mdp, policy, theta), probabilities(mdp, policy, theta)
-    s, a = t.states, t.batch.act
-    factors = t.pad(pi[s, a] * mdp.P[s, a, t.next_states])
-    alive = np.arange(factors.shape[1]) < t.batch.lengths[:, None]
-    p = mdp.start[s[t.batch.offsets[:-1]]] * np.where(alive, factors, 1).prod(axis=1)
+    t = trajectories(mdp, policy, theta)
+    p = path_probabilities(mdp, t, probabilities(mdp, policy, theta))
     return worst(difference(t.prob, p), difference(p.sum(), 1.0))
 
 
@@ -85,7 +82,7 @@ def two_forms_of_the_objective(problem: Problem) -> float:
     t, pi, d = trajectories(mdp, policy, theta), probabilities(mdp, policy, theta), marginals(mdp, policy, theta)
     by_trajectories = t.expect(total_return(t.batch)[t.batch.offsets[:-1]])
     by_marginals = (d[:-1, :, None] * pi * mdp.r).sum()
-    passing = _tally(t, t.states, mdp.n_states, np.ones(len(t.states)))
+    passing = tally(t, t.states, mdp.n_states, np.ones(len(t.states)))
     return worst(
         difference(by_trajectories, by_marginals),
         difference(objective(mdp, policy, theta), by_marginals),
@@ -241,8 +238,8 @@ def value_functions(problem: Problem) -> float:
         S, A = mdp.n_states, mdp.n_actions
         G, ones = reward_to_go(t.batch, mdp.gamma), np.ones(t.batch.n_steps)
         at_pair = t.states * A + t.batch.act
-        d, p = _tally(t, t.states, S, ones), _tally(t, at_pair, S * A, ones)
-        V, Q = _tally(t, t.states, S, G), _tally(t, at_pair, S * A, G)
+        d, p = tally(t, t.states, S, ones), tally(t, at_pair, S * A, ones)
+        V, Q = tally(t, t.states, S, G), tally(t, at_pair, S * A, G)
         residuals += [
             difference(V[d > 0] / d[d > 0], v.V[:-1][d > 0]),
             difference(Q[p > 0] / p[p > 0], v.Q.reshape(-1, S * A)[p > 0]),
@@ -428,13 +425,6 @@ def performance_differences(problem: Problem) -> Finding:
     advantage = float(values(bandit, tables[0]).A[0, 0, 1])
     residuals += [difference([before, after], [-1.7, -1.8]), must(advantage > 0)]
     return Finding(worst(*residuals), numbers={"J before": before, "J after": after, "A of the raised": advantage})
-
-
-def _tally(t: Trajectories, cell: Array, n_cells: int, x: Array) -> FloatArray:
-    """Σ_τ p(τ) x_t 1[cell_t = c] for each time and cell, (longest, n_cells)."""
-    out = np.zeros((int(t.batch.lengths.max()), n_cells))
-    np.add.at(out, (t.batch.time, cell), t.prob[t.batch.segment] * x)
-    return out
 
 
 def _eigenvalues_one(chain: Array) -> int:
