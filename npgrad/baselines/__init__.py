@@ -8,6 +8,8 @@ from .fitted import BiasedFitted, CrossFitted, Fit, TableFit, return_mean_fit, t
 from .given import ConstantBaseline, StateBaseline, StateTable, TimeBaseline
 from .optimal import (
     best_state_baseline,
+    biased_optimal,
+    biased_optimal_per_coordinate,
     leave_one_out_optimal,
     leave_one_out_optimal_per_coordinate,
     optimal_constant,
@@ -41,6 +43,8 @@ __all__ = [
     "biased_alive_mean",
     "biased_batch_mean",
     "biased_batch_mean_return",
+    "biased_optimal",
+    "biased_optimal_per_coordinate",
     "leave_one_out",
     "leave_one_out_optimal",
     "leave_one_out_optimal_per_coordinate",

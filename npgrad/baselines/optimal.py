@@ -12,6 +12,8 @@ from .given import checked_cells
 
 __all__ = [
     "best_state_baseline",
+    "biased_optimal",
+    "biased_optimal_per_coordinate",
     "leave_one_out_optimal",
     "leave_one_out_optimal_per_coordinate",
     "optimal_constant",
@@ -77,6 +79,28 @@ def optimal_per_coordinate(scores: FloatArray, returns: FloatArray, weights: npt
     """
     g2, R, w = _squares(scores, returns, weights)
     return _ratio((w * R) @ g2, w @ g2)
+
+
+def biased_optimal(scores: FloatArray, returns: FloatArray) -> float:
+    """b* of the very episodes it is used on: biased (B3, B5); arguments as for `optimal_constant`.
+
+    Examples
+    --------
+    >>> biased_optimal(np.array([[1.0], [2.0]]), np.array([10.0, 5.0]))
+    6.0
+    """
+    return optimal_constant(scores, returns)
+
+
+def biased_optimal_per_coordinate(scores: FloatArray, returns: FloatArray) -> FloatArray:
+    """b*_k of the very episodes it is used on: biased (B3, B5); arguments as for `optimal_constant`.
+
+    Examples
+    --------
+    >>> biased_optimal_per_coordinate(np.array([[1.0, 0.0], [2.0, 3.0]]), np.array([10.0, 5.0]))
+    array([6., 5.])
+    """
+    return optimal_per_coordinate(scores, returns)
 
 
 def leave_one_out_optimal(scores: FloatArray, returns: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """Critics: values of states and actions, fitted in closed form or by gradients, and the returns made with them."""
 
+from .action_values import action_features, action_targets
 from .closed_form import features, fitted_iteration, lstd, ridge_regression
 from .critic import ActionValueCritic, Critic, Inputs, ValueCritic, observations, visited
 from .gradients import bellman_error, descend, fit_error, squared_error
@@ -22,6 +23,8 @@ __all__ = [
     "Inputs",
     "ValueCritic",
     "Values",
+    "action_features",
+    "action_targets",
     "bellman_error",
     "bootstrap",
     "descend",

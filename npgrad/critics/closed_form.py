@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import InvalidInput
 from ..types import Array, Batch, FloatArray
 from ..validation import require_finite, require_probability, require_shape
-from .critic import ValueCritic, final_states, visited
+from .critic import Critic, ValueCritic, final_states, state_offsets
 
 __all__ = ["features", "fitted_iteration", "lstd", "ridge_regression"]
 
@@ -180,19 +180,24 @@ def features(critic: ValueCritic, batch: Batch) -> tuple[FloatArray, FloatArray]
     array([[0., 0., 1.],
            [0., 0., 0.]])
     """
-    obs, time, edges = visited(batch)
-    probe = np.linspace(1.0, 2.0, critic.function.n_params)
-    lin = critic.function.at(probe, critic.inputs(obs, time), edges)
-    rows: FloatArray = lin.vjp_rows(np.ones((len(obs), 1)))  # ∂V/∂w = φ, (T + N, K)
-    if not np.allclose(rows @ probe, lin.y[:, 0], rtol=1e-9, atol=1e-9):
+    rows = linear_rows(critic, batch, np.ones((batch.n_steps + batch.n_episodes, 1)))  # φ, (T + N, K)
+    phi_next = np.delete(rows, state_offsets(batch)[:-1], axis=0)  # s_1 … s_T of each segment
+    phi_next[batch.offsets[1:][batch.terminated] - 1] = 0
+    return np.delete(rows, final_states(batch), axis=0), phi_next
+
+
+def linear_rows(critic: Critic, batch: Batch, outputs: Array) -> FloatArray:
+    """∂(outputs_t · y_t)/∂w at all T + N states, for a critic that is linear in its weights, (T + N, P)."""
+    probe = critic.with_weights(np.linspace(1.0, 2.0, critic.function.n_params))
+    parts = probe.map_states(batch, lambda lin, rows: (lin.vjp_rows(outputs[rows]), lin.y))
+    phi = np.concatenate([rows for rows, _ in parts])
+    expected = np.einsum("tk,tk->t", outputs, np.concatenate([y for _, y in parts]))
+    if not np.allclose(phi @ probe.w, expected, rtol=1e-9, atol=1e-9):
         raise InvalidInput(
             f"{type(critic.function).__name__} is not linear in its weights, as a closed form needs; "
             "fit it by gradients (fit_error)"
         )
-    last = final_states(batch)
-    phi_next = np.delete(rows, edges[:-1], axis=0)  # s_1 … s_T of each segment
-    phi_next[batch.offsets[1:][batch.terminated] - 1] = 0
-    return np.delete(rows, last, axis=0), phi_next
+    return phi
 
 
 def _checked(phi: FloatArray, targets: FloatArray, weights: npt.ArrayLike | None, ridge: float) -> FloatArray:

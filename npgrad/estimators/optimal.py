@@ -27,8 +27,8 @@ class OptimalBaselineGradient:
         γ of R = Σ_t γ^t r_t.
     baseline : function, optional
         ``(scores (N, P), returns (N,)) → b``, of a shape that broadcasts with (N, P). By default leave-one-out, which
-        is unbiased, `leave_one_out_optimal_per_coordinate` too; `optimal_constant` and `optimal_per_coordinate` on
-        the same batch are biased (B3).
+        is unbiased, as `leave_one_out_optimal_per_coordinate` is; `biased_optimal` and
+        `biased_optimal_per_coordinate` are not (B3).
     keep_per_episode : bool, optional
         Also return the (N, P) terms.
     executor : concurrent.futures.Executor, optional

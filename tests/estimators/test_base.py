@@ -1,10 +1,13 @@
 """The one sum that all score-function estimates are: against row by row, whoever computes the chunks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from npgrad import estimators
 from npgrad.errors import InvalidInput, NonFinite
 from npgrad.estimators import base, score_function_estimate
 from npgrad.kernels import ragged
@@ -118,3 +121,36 @@ def test_a_gradient_that_overflows_is_named():
     policy, theta, batch, _ = case("gaussian", [2, 3], 0)
     with np.errstate(all="ignore"), pytest.raises(NonFinite, match="gradient"):
         score_function_estimate(policy, theta, batch, np.full(5, 1.7e308))
+
+
+ESTIMATORS = {
+    "policy gradient": estimators.PolicyGradient(),
+    "rewards times past scores": estimators.RewardsTimesPastScores(),
+    "optimal baseline": estimators.OptimalBaselineGradient(),
+    "entropy": estimators.EntropyRegularised(0.1),
+    "sampled entropy": estimators.SampledEntropy(0.1),
+    "all actions": estimators.AllActions(lambda b: np.outer(b.rew, [1.0, 2.0, -1.0])),
+    "off-policy": estimators.OffPolicyGradient(estimators.PolicyGradient().weights),
+    "per decision": estimators.PerDecisionGradient(weighting=estimators.self_normalised),
+    "clipped": estimators.ClippedSurrogate(estimators.PolicyGradient().weights),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_theta_in_single_precision_gives_the_same_in_single_precision(name):
+    policy, theta, batch, _ = case("softmax", [3, 2, 4], 0)
+    double, single = (ESTIMATORS[name](policy, theta.astype(dtype), batch) for dtype in (np.float64, np.float32))
+    assert single.gradient.dtype == (np.float64 if name == "optimal baseline" else np.float32)
+    np.testing.assert_allclose(single.gradient, double.gradient, rtol=1e-3, atol=1e-4 * np.abs(double.gradient).max())
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_leaves_its_arguments_alone_and_no_thread_changes_a_bit(name, monkeypatch):
+    monkeypatch.setattr(ragged, "CHUNK_ROWS", 8)
+    policy, theta, batch, _ = case("softmax", [3, 2, 4] * 6, 0)
+    kept = theta.copy()
+    alone = ESTIMATORS[name](policy, theta, batch)
+    with thread_pool(2) as executor:
+        shared = replace(ESTIMATORS[name], executor=executor)(policy, theta, batch)
+    np.testing.assert_array_equal(shared.gradient, alone.gradient)
+    np.testing.assert_array_equal(theta, kept)
