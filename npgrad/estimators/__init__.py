@@ -1,7 +1,7 @@
 """Estimators: the only door to a gradient. An estimator is any ``(policy, theta, batch) → Estimate``."""
 
 from ..critics import reward_to_go, total_return
-from .action_space import AllActions, DeterministicGradient
+from .action_space import AllActions, DeterministicGradient, action_probabilities
 from .base import Estimate, Estimator, episode_estimate, episode_scores, log_probs, score_function_estimate
 from .behaviours import BalanceHeuristic, Behaviour, balance_log_weights
 from .compatible import CompatibleCritic, fit_compatible
@@ -68,6 +68,7 @@ __all__ = [
     "Standardised",
     "TDResidual",
     "VTraceGradient",
+    "action_probabilities",
     "approximate_kl",
     "balance_log_weights",
     "causal_ratio",

@@ -8,17 +8,61 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..critics import visited
 from ..distributions import Categorical, Deterministic
 from ..errors import InvalidInput
+from ..kernels import chunk_bounds
 from ..policies import Policy, PolicyLinearisation
 from ..pool import map_ordered
-from ..types import Array, Batch
+from ..types import Array, Batch, FloatArray
 from ..validation import require_finite, require_shape
 from .base import Chunk, Estimate, chunks, episode_estimate
 from .composition import composed, composed_policy
 from .score_function import discounted
 
-__all__ = ["AllActions", "DeterministicGradient"]
+__all__ = ["AllActions", "DeterministicGradient", "action_probabilities"]
+
+
+def action_probabilities(policy: Policy, theta: Array, batch: Batch, executor: Executor | None = None) -> FloatArray:
+    """π_θ(a|s) of every a at all states s_0 … s_T of a batch, shape (T + N, n_actions), as fits of Q take them (V3).
+
+    Raises
+    ------
+    InvalidInput
+        If the policy is not over discrete actions.
+
+    Examples
+    --------
+    >>> from npgrad.policies import make_policy
+    >>> from npgrad.rollouts import make_rollout
+    >>> rollout = make_rollout("CartPole-v1")
+    >>> policy = make_policy(rollout, "linear")
+    >>> batch = rollout.episodes(policy, np.zeros(10), seed=0, first=0, count=1)
+    >>> action_probabilities(policy, np.zeros(10), batch)[-1]
+    array([0.5, 0.5])
+    """
+    distribution = categorical(policy)
+    obs, _, edges = visited(batch)
+
+    def run(bounds: tuple[int, int]) -> Array:
+        at = edges[bounds[0] : bounds[1] + 1]
+        rows = slice(int(at[0]), int(at[-1]))
+        none = np.zeros(len(obs[rows]), dtype=np.int64)
+        y = composed(policy.at(theta, obs[rows], none, at - at[0])).y
+        pi: Array = np.exp(np.stack([distribution.log_prob(y, none + a) for a in range(distribution.n)], axis=1))
+        return pi
+
+    return np.concatenate(map_ordered(run, chunk_bounds(edges), executor))
+
+
+def categorical(policy: Policy) -> Categorical:
+    """The distribution of a policy, of which it is certain that it is over finitely many actions."""
+    distribution = composed_policy(policy).distribution
+    if not isinstance(distribution, Categorical):
+        raise InvalidInput(
+            f"the policy's actions are {distribution}, expected Categorical: a sum over actions needs them finite"
+        )
+    return distribution
 
 
 @dataclass(frozen=True)
@@ -67,11 +111,7 @@ class AllActions:
 
     def __call__(self, policy: Policy, theta: Array, batch: Batch) -> Estimate:
         """ĝ at θ from the states in `batch`."""
-        distribution = composed_policy(policy).distribution
-        if not isinstance(distribution, Categorical):
-            raise InvalidInput(
-                f"the policy's actions are {distribution}, expected Categorical: a sum over actions needs them finite"
-            )
+        distribution = categorical(policy)
         q = self.q(batch)
         require_shape("q", q, (batch.n_steps, distribution.n))
         require_finite("q", q)

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npgrad.critics import visited
 from npgrad.distributions import Deterministic
 from npgrad.errors import InvalidInput, NotImplementedBy
-from npgrad.estimators import AllActions, DeterministicGradient, ScoreFunction
+from npgrad.estimators import AllActions, DeterministicGradient, ScoreFunction, action_probabilities
 from npgrad.functions import MLP
 from npgrad.policies import ComposedPolicy, Normaliser
 from npgrad.spaces import Box
@@ -59,6 +60,16 @@ def test_it_is_the_mean_over_actions_of_what_one_action_gives(lengths, seed):
         pi = np.exp(policy.at(theta, batch.obs, act).log_prob)
         total = total + ScoreFunction(lambda b, a=a, pi=pi: pi * q[:, a])(policy, theta, changed).gradient
     close(AllActions(lambda b: q)(policy, theta, batch).gradient, total, 1e-12)
+
+
+@given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=4), seed=seeds)
+def test_probabilities_of_actions_at_every_state(lengths, seed):
+    policy, theta, batch, _ = case("softmax", lengths, seed)
+    probabilities = action_probabilities(policy, theta, batch)
+    obs, _, _ = visited(batch)
+    for a in range(3):
+        expected = np.exp(policy.at(theta, obs, np.full(len(obs), a)).log_prob)
+        np.testing.assert_allclose(probabilities[:, a], expected, rtol=1e-12)
 
 
 def deterministic(normaliser=None):
