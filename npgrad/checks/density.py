@@ -19,7 +19,7 @@ __all__ = ["check_change_of_variables", "check_mode", "check_score", "check_tota
 
 def check_total(record: Recorder, f: Family, e: Expectation) -> None:
     if e.name == "draws":
-        record.skip("Σ p(a) = 1: there are too many actions to sum")
+        record.skip("Σ p(a) = 1: too many actions to sum, or p too rough to integrate")
         return
     sign = "Σ p(a)" if e.name == "sum" else "∫ p(a) da"
     suspects = [("−log Σ_j exp y_j, the normaliser, is missing in log_prob", lambda: np.log(np.exp(f.y).sum(axis=1)))]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..types import Array, FloatArray
-from .actions import Accepts, columns, grid
+from .actions import Accepts, columns
 from .diagnosis import Look, Suspect
+from .quadrature import grid
 from .report import Recorder
 
 __all__ = ["DRAWS", "Expectation", "draw_noise", "expectation"]
@@ -17,6 +18,7 @@ __all__ = ["DRAWS", "Expectation", "draw_noise", "expectation"]
 DRAWS = 4000  # a row
 FUNCTIONS = 4  # by which draws are compared with p
 STANDARD_ERRORS = 5.0  # of the largest of T · FUNCTIONS comparisons
+MOST_ERROR = 1e-6  # of a quadrature that is still used
 INTERVAL = 3.89  # standard errors of a 99.99 % interval
 
 Evaluate = Callable[[Array], Array]  # (T, n, *shape of an action) → (T, n, …)
@@ -99,7 +101,7 @@ class Expectation:
     def check_draws(self, record: Recorder) -> None:
         """Means of some bounded functions over the draws against those over p."""
         if self.name == "draws":
-            record.skip("draws against p: there are too many actions to sum; E score = 0 over draws stands in")
+            record.skip("draws against p: too many actions to sum, or p too rough; E score = 0 over draws stands in")
             return
 
         def standard_errors() -> float:
@@ -150,15 +152,19 @@ def expectation(log_prob: Evaluate, accepts: Accepts, mode: Array, draws: Array)
     def as_actions(flat: FloatArray) -> Array:
         return flat.astype(dtype).reshape(*flat.shape[:-1], *shape)
 
-    found = grid(kinds, centre, spread, lambda flat: log_prob(as_actions(flat)[:, None])[:, 0])
-    if found is None:
-        n = draws.shape[1]
-        return Expectation(draws, np.full((T, n), 1 / n), np.zeros(T), "draws", 1.0, draws, centre, spread, continuous)
-    act, weight = as_actions(found[0]), found[1]
-    p = weight * np.exp(np.where(weight > 0, log_prob(act), -np.inf))
-    total = p.sum(axis=1)
-    name, tolerance = (("sum", 1e-12), ("quadrature", 1e-10), ("quadrature", 1e-8))[n_continuous]
-    return Expectation(act, p / total[:, None], np.log(total), name, tolerance, draws, centre, spread, continuous)
+    flat_draws = draws.reshape(T, draws.shape[1], -1).astype(np.float64)
+    found = grid(kinds, centre, spread, lambda flat: log_prob(as_actions(flat)[:, None])[:, 0], flat_draws)
+    if found is not None:
+        act = as_actions(found.act)
+        density = np.exp(np.where(found.weight > 0, log_prob(act), -np.inf))
+        error, total = found.error(density), (found.weight * density).sum(axis=1)
+        if not error > MOST_ERROR or not n_continuous:  # NaN is to be seen
+            name = "quadrature" if n_continuous else "sum"
+            tolerance = max((1e-12, 1e-10, 1e-8)[n_continuous], 100 * error)
+            weight = found.weight * density / total[:, None]
+            return Expectation(act, weight, np.log(total), name, tolerance, draws, centre, spread, continuous)
+    n = draws.shape[1]
+    return Expectation(draws, np.full((T, n), 1 / n), np.zeros(T), "draws", 1.0, draws, centre, spread, continuous)
 
 
 def draw_noise(rng: np.random.Generator, kinds: tuple[str, ...], n: int) -> FloatArray:

@@ -31,7 +31,7 @@ class Family:
     def __init__(self, distribution: Any, rng: np.random.Generator, y: npt.ArrayLike | None) -> None:
         self.pi, self._rng = distribution, rng
         shape = (min(max(6, distribution.n_y + 3), MOST_ROWS), distribution.n_y)
-        self.y = 0.7 * rng.normal(size=shape) if y is None else np.array(y, dtype=np.float64)
+        self.y = 0.5 * rng.normal(size=shape) if y is None else np.array(y, dtype=np.float64)
         self.y_other = self.y + 0.5 * rng.normal(size=self.y.shape)
         self.v = rng.normal(size=self.y.shape)
         self.noise = draw_noise(rng, distribution.draws, len(self.y))

@@ -19,7 +19,7 @@ __all__ = ["check_entropy", "check_expectations", "check_fisher", "check_kl"]
 def check_expectations(record: Recorder, a: Acting) -> None:
     e = a.expectation
     if e.name == "draws":
-        record.skip("Σ π(a|o) = 1: there are too many actions to sum")
+        record.skip("Σ π(a|o) = 1: too many actions to sum, or π too rough to integrate")
     else:
         sign = "Σ π(a|o)" if e.name == "sum" else "∫ π(a|o) da"
         record.equal(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from npgrad.checks import check_distribution
-from npgrad.checks.actions import Column, columns, grid
+from npgrad.checks.actions import Column, columns
 from npgrad.checks.derivatives import BY_COMPLEX_STEP, BY_DIFFERENCES, NearKink, choose
+from npgrad.checks.quadrature import grid
 from npgrad.errors import InvalidInput
 
 
@@ -148,15 +149,33 @@ def test_too_many_actions_make_no_grid():
     many = (Column(True, 0, 200),) * 3
     real = (Column(False, -np.inf, np.inf),) * 3
     for kinds in (many, real):
-        assert grid(kinds, np.zeros((1, 3)), np.ones((1, 3)), lambda a: np.zeros(1)) is None
+        assert grid(kinds, np.zeros((1, 3)), np.ones((1, 3)), lambda a: np.zeros(1), np.zeros((1, 5, 3))) is None
 
 
 def test_grids_integrate_polynomials_under_a_gaussian():
     kinds = (Column(False, -np.inf, np.inf),) * 2
-    act, weight = grid(kinds, np.array([[0.3, -0.2]]), np.ones((1, 2)), lambda a: np.zeros(1))
-    x, y = act[0].T
-    p = np.exp(-0.5 * (x**2 + y**2)) / (2 * np.pi) * weight[0]
+    draws = np.random.default_rng(0).normal(size=(1, 1000, 2))
+    points = grid(kinds, np.array([[0.3, -0.2]]), np.ones((1, 2)), lambda a: np.zeros(1), draws)
+    x, y = points.act[0].T
+    density = np.exp(-0.5 * (x**2 + y**2)) / (2 * np.pi)
+    p = density * points.weight[0]
     np.testing.assert_allclose([p.sum(), (p * x).sum(), (p * x**2 * y**2).sum()], [1, 0, 1], atol=1e-10)
+    assert points.error(density[None]) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        lambda x: 1.0 * (np.abs(x - 0.1) < 0.5),  # jumps
+        lambda x: np.exp(-0.5 * x**2) * (2 + np.cos(90 * x)),  # fine waves
+        lambda x: 1 / (1 + np.abs(x)),  # no end
+    ],
+)
+def test_a_grid_knows_what_it_cannot_integrate(density):
+    kinds = (Column(False, -np.inf, np.inf),)
+    points = grid(kinds, np.zeros((1, 1)), np.ones((1, 1)), lambda a: np.zeros(1), np.zeros((1, 5, 1)))
+    assert points.error(density(points.act[..., 0])) > 1e-6
+    assert points.error(np.exp(-0.5 * points.act[..., 0] ** 2)) < 1e-15
 
 
 @pytest.mark.parametrize(
