@@ -182,11 +182,10 @@ class Catalogue(Mapping[str, Statement]):
 
     def _load(self) -> None:
         if not self._loaded:
-            self._loaded = True
-            package = import_module(__package__)
-            for module in pkgutil.iter_modules(package.__path__):
+            for module in pkgutil.iter_modules(import_module(__package__).__path__):
                 if re.match(r"section_\d+_", module.name):
                     import_module(f"{__package__}.{module.name}")
+            self._loaded = True
 
 
 CATALOGUE = Catalogue()

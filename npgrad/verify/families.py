@@ -24,7 +24,7 @@ from ..spaces import Box
 from ..types import Array, FloatArray
 from .problem import Problem
 
-__all__ = ["Family", "continuous", "discrete", "every_family", "panels", "squashed_policy"]
+__all__ = ["Family", "continuous", "discrete", "every_family", "panels", "squashed_edges", "squashed_policy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +130,12 @@ def squashed_policy(problem: Problem) -> tuple[ComposedPolicy, FloatArray, float
     spaces = Box(-1.0, 1.0, (1,), "float64"), Box(low, high, (1,), "float64")
     w, b, log_std = problem.rng(22).uniform([-0.5, -0.5, -1.0], [0.5, 0.5, -0.3])
     return make_policy(spaces, "linear", action_map="tanh"), np.array([w, b, log_std]), low, high
+
+
+def squashed_edges(low: float, high: float) -> list[float]:
+    """Panels of the bounded action, narrow towards its ends: those of u = −8 … 8 in steps of 0.2."""
+    edges: list[float] = (low + (np.tanh(np.linspace(-8, 8, 81)) + 1) / 2 * (high - low)).tolist()
+    return edges
 
 
 def _around(mean: FloatArray, L: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -24,7 +24,7 @@ from ..oracle import (
 from ..policies import ComposedPolicy
 from ..types import Array, FloatArray
 from .catalogue import Finding, statement
-from .families import Family, every_family, panels, squashed_policy
+from .families import Family, every_family, panels, squashed_edges, squashed_policy
 from .measures import complex_gradient, difference, must, worst
 from .paths import path_probabilities
 from .problem import Problem
@@ -251,8 +251,7 @@ def densities(problem: Problem) -> float:
         u = np.arctanh(2 * (a - low) / (high - low) - 1)
         return np.exp(policy.log_prob(theta, np.ones((len(a), 1)), u[:, None]))
 
-    edges = low + (np.tanh(np.linspace(-8, 8, 81)) + 1) / 2 * (high - low)
-    totals.append(float(integral(density, edges.tolist())))
+    totals.append(float(integral(density, squashed_edges(low, high))))
     mdp = problem.mdp
     totals += probabilities(mdp, *problem.policy(mdp)).sum(axis=1).tolist()
     return difference(totals, np.ones(len(totals)))
