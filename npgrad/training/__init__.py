@@ -7,29 +7,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .callbacks import KeepBest, StopAtReturn
     from .checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
     from .curve import learning_curve_svg
     from .diagnostics import diagnose
     from .evaluation import EvaluationResult, evaluate_policy, summarise
     from .folder import RunFolder
-    from .loop import Callback, LoopState, TrainingResult, train
+    from .iteration import Callback, LoopState
+    from .loop import TrainingResult, train
     from .metrics import Metrics
     from .recipe import Recipe
     from .rewards import RewardScaling
     from .schedules import Schedule
     from .settings import TrainSettings
+    from .tensorboard import TensorBoardLog
 
 _WHERE = {
-    "Callback": "loop",
+    "Callback": "iteration",
     "Checkpoint": "checkpoint",
     "Evaluation": "checkpoint",
     "EvaluationResult": "evaluation",
-    "LoopState": "loop",
+    "KeepBest": "callbacks",
+    "LoopState": "iteration",
     "Metrics": "metrics",
     "Recipe": "recipe",
     "RewardScaling": "rewards",
     "RunFolder": "folder",
     "Schedule": "schedules",
+    "StopAtReturn": "callbacks",
+    "TensorBoardLog": "tensorboard",
     "TrainSettings": "settings",
     "TrainingResult": "loop",
     "diagnose": "diagnostics",
@@ -46,12 +52,15 @@ __all__ = [
     "Checkpoint",
     "Evaluation",
     "EvaluationResult",
+    "KeepBest",
     "LoopState",
     "Metrics",
     "Recipe",
     "RewardScaling",
     "RunFolder",
     "Schedule",
+    "StopAtReturn",
+    "TensorBoardLog",
     "TrainSettings",
     "TrainingResult",
     "diagnose",

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import time
+from collections.abc import Mapping
 from typing import IO, Any
 
 __all__ = ["ProgressBar"]
 
-BAR_FORMAT = "{percentage:3.0f}% {bar:25} {n_fmt}/{total_fmt} steps · {rate_fmt}{postfix} · {remaining} left"
+BAR_FORMAT = "{percentage:3.0f}% {bar:WIDTH} {n_fmt}/{total_fmt} steps · {rate_fmt}{postfix} · {remaining} left"
+CLOCK_FORMAT = "{percentage:3.0f}% {bar:WIDTH} {elapsed}{postfix} · {remaining} left"
 ERASE = "\x1b[K"  # the rest of the line, where a terminal may have put ^C
+
+# column → what the bar calls it; in order of importance, for a narrow terminal has room for the first alone
+SHOWN = {
+    "rollout/ep_rew_mean": "return",
+    "train/signal_to_noise": "S/N",
+    "train/approx_kl": "KL",
+    "train/explained_variance": "EV",
+}
+
+
+def figures_of(row: Mapping[str, float | None], most: int = len(SHOWN)) -> str:
+    """The figures of a row that are worth a glance.
+
+    Examples
+    --------
+    >>> figures_of({"rollout/ep_rew_mean": 123.4567, "train/approx_kl": 0.0123, "train/loss": 1.0})
+    'return 123.5, KL 0.012'
+    """
+    found = [(name, value) for key, name in SHOWN.items() if (value := row.get(key)) is not None]
+    return ", ".join(
+        f"{name} {value:.4g}" if name == "return" else f"{name} {value:.2g}" for name, value in found[:most]
+    )
 
 
 class ProgressBar:
-    """Timesteps done, steps per second, time left, and the mean return of late.
+    """Timesteps done, steps per second, time left, and the figures of late.
 
     Nothing is shown of runs shorter than half a second. Where the stream is no terminal, a plain line is written
     every `every` seconds.
@@ -29,31 +54,42 @@ class ProgressBar:
         False: nothing is written but what goes through `write`.
     stream : text file, optional
         Standard error if not given.
+    every : float
+        Seconds between lines.
+    seconds : float, optional
+        How long the session may take; the bar then shows the clock.
     """
 
     def __init__(
-        self, total: int, done: int = 0, show: bool = True, stream: IO[str] | None = None, every: float = 10.0
+        self,
+        total: int,
+        done: int = 0,
+        show: bool = True,
+        stream: IO[str] | None = None,
+        every: float = 10.0,
+        seconds: float | None = None,
     ) -> None:
         self.total = total
         self.first = done
         self.show = show
         self.stream = stream or sys.stderr
         self.every = every
+        self.seconds = seconds
         self.began = self.last = time.monotonic()
         self.terminal = self.stream.isatty()
         self._bar: Any = None
 
-    def update(self, timesteps: int, mean_return: float | None) -> None:
-        """Note where the run is."""
+    def update(self, timesteps: int, row: Mapping[str, float | None]) -> None:
+        """Note where the run is, and its last row."""
         now = time.monotonic()
         if not self.show or now - self.last < (0.1 if self.terminal else self.every):
             return
         self.last = now
         try:
             if not self.terminal:
-                self._line(timesteps, mean_return, now)
+                self._line(timesteps, row, now)
             elif now - self.began > 0.5:
-                self._draw(timesteps, mean_return)
+                self._draw(timesteps, row, now)
         except OSError:  # the reader of a pipe has gone
             self.show = False
 
@@ -71,29 +107,38 @@ class ProgressBar:
                 self._bar.close()
             self._bar = None
 
-    def _draw(self, timesteps: int, mean_return: float | None) -> None:
+    def _draw(self, timesteps: int, row: Mapping[str, float | None], now: float) -> None:
+        columns = shutil.get_terminal_size().columns
         if self._bar is None:
             from tqdm import tqdm  # not for runs that end before a bar is of use
 
+            by_clock = self.seconds is not None
             self._bar = tqdm(
-                total=self.total,
-                initial=self.first,
+                total=self.seconds if by_clock else self.total,
+                initial=0 if by_clock else self.first,
                 file=self.stream,
                 unit=" steps",
                 unit_scale=True,
-                bar_format=BAR_FORMAT,
+                bar_format=(CLOCK_FORMAT if by_clock else BAR_FORMAT).replace("WIDTH", "20" if columns >= 100 else "8"),
                 dynamic_ncols=True,
                 leave=False,
                 mininterval=0,
             )
-            self._bar.start_t -= time.monotonic() - self.began  # the clock starts with the run
-        if mean_return is not None:
-            self._bar.set_postfix_str(f"return {mean_return:.4g}", refresh=False)
-        self._bar.update(min(timesteps, self.total) - self._bar.n)
+            self._bar.start_t -= now - self.began  # the clock starts with the run
+        shown = figures_of(row, most=1 if columns < 100 else 2 if columns < 120 else len(SHOWN)).replace(", ", " · ")
+        if self.seconds is not None:
+            rate = (timesteps - self.first) / (now - self.began)
+            shown = f"{timesteps:,} steps · {rate:,.0f} steps/s" + (f" · {shown}" if shown else "")
+        self._bar.set_postfix_str(shown, refresh=False)
+        at = min(timesteps, self.total) if self.seconds is None else min(now - self.began, self.seconds)
+        self._bar.update(at - self._bar.n)
 
-    def _line(self, timesteps: int, mean_return: float | None, now: float) -> None:
+    def _line(self, timesteps: int, row: Mapping[str, float | None], now: float) -> None:
         rate = (timesteps - self.first) / (now - self.began)
         left = max(0, self.total - timesteps) / rate if rate else float("inf")
-        shown = "" if mean_return is None else f", return {mean_return:.4g}"
-        line = f"{timesteps:,}/{self.total:,} steps{shown}, {rate:,.0f} steps/s, {left:.0f} s left"
+        of = f"{timesteps:,}/{self.total:,}"
+        if self.seconds is not None:
+            of, left = f"{timesteps:,}", max(0.0, self.seconds - (now - self.began))
+        figures = figures_of(row)
+        line = f"{of} steps{', ' if figures else ''}{figures}, {rate:,.0f} steps/s, {left:.0f} s left"
         print(line, file=self.stream, flush=True)

@@ -282,7 +282,7 @@ def test_ctrl_c_twice(npgrad, monkeypatch):
     def abort(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_Loop", abort)
+    monkeypatch.setattr(loop, "Running", abort)
     status, _, err = npgrad("train", "CartPole-v1", *SHORT)
     assert status == 130
     assert err.splitlines()[-1].startswith("stopped at once")
