@@ -366,3 +366,25 @@ def softmax_fisher(policy, theta, obs, weights, n_actions):
             f = at.vjp_rows(np.ones(1))[0]
             F += w * np.exp(at.log_prob[0]) * np.outer(f, f)
     return F
+
+
+def online_actor_critic(policy, theta, obs, act, rew, next_obs, terminated, begins, settings):
+    """θ and the critic (w, c) after one transition after the other, with eligibility traces (Sutton and Barto 13.5)."""
+    alpha, alpha_w, gamma, lam = settings
+
+    def features(o):
+        x = o if policy.normaliser is None else policy.normaliser(o[None])[0]
+        return np.append(x, 1.0)
+
+    theta, critic = theta.copy(), np.zeros(obs.shape[1] + 1)
+    for t in range(len(obs)):
+        if begins[t]:
+            z, z_w, discount = np.zeros_like(theta), np.zeros_like(critic), 1.0
+        x, following = features(obs[t]), 0.0 if terminated[t] else critic @ features(next_obs[t])
+        delta = rew[t] + gamma * following - critic @ x
+        z_w = gamma * lam * z_w + x
+        z = gamma * lam * z + discount * policy.score(theta, obs[t : t + 1], act[t : t + 1])[0]
+        critic = critic + alpha_w * delta * z_w
+        theta = theta + alpha * delta * z
+        discount *= gamma
+    return theta, critic

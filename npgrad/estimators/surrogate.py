@@ -126,7 +126,7 @@ def clipped_surrogate(log_ratio: Array, adv: FloatArray, clip_range: float) -> t
     require_shape("adv", adv, log_ratio.shape)
     require_positive("clip_range", clip_range)
     rho = np.exp(log_ratio)
-    beyond = np.where(adv > 0, rho.real > 1 + clip_range, (rho.real < 1 - clip_range) & (adv < 0))
+    beyond = np.where(adv > 0, rho.real > 1 + clip_range, rho.real < 1 - clip_range)
     edge = np.where(adv > 0, 1 + clip_range, 1 - clip_range)
     return np.where(beyond, edge, rho) * adv, np.where(beyond, 0, rho * adv)
 
