@@ -63,6 +63,7 @@ class Algorithm(ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type[Any]]
+    n_envs: ClassVar[int | None] = None  # environments side by side, where the algorithm has a usual number
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Algorithm(ABC):
         require_positive("threads", threads)
         self.seed = seed
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
-        self.rollout = make_rollout(env, engine, n_envs, **(env_kwargs or {}))
+        self.rollout = make_rollout(env, engine, n_envs or self.n_envs, **(env_kwargs or {}))
         if isinstance(policy, str):
             policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0, **(policy_kwargs or {}))
         elif policy_kwargs:

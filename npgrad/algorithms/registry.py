@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UnknownName
-from . import settings
+from . import actor_critic_settings, settings
+
+SPACES = ("Discrete", "Box", "MultiDiscrete", "MultiBinary")
 
 __all__ = ["ALGORITHMS", "AlgorithmEntry", "algorithm"]
 
@@ -43,9 +45,33 @@ class AlgorithmEntry:
 ALGORITHMS: dict[str, AlgorithmEntry] = {
     "reinforce": AlgorithmEntry(
         summary="Monte Carlo policy gradient with an unbiased leave-one-out baseline",
-        action_spaces=("Discrete", "Box"),
+        action_spaces=SPACES,
         Settings=settings.ReinforceSettings,
         where="npgrad.algorithms.reinforce:REINFORCE",
+    ),
+    "a2c": AlgorithmEntry(
+        summary="synchronous advantage actor-critic: a few steps of many environments an update",
+        action_spaces=SPACES,
+        Settings=actor_critic_settings.A2CSettings,
+        where="npgrad.algorithms.a2c:A2C",
+    ),
+    "npg": AlgorithmEntry(
+        summary="natural policy gradient, exact Fisher products by conjugate gradient",
+        action_spaces=SPACES,
+        Settings=actor_critic_settings.NPGSettings,
+        where="npgrad.algorithms.natural:NPG",
+    ),
+    "trpo": AlgorithmEntry(
+        summary="natural step, cut back until the true KL is within the trust region and the surrogate improves",
+        action_spaces=SPACES,
+        Settings=actor_critic_settings.TRPOSettings,
+        where="npgrad.algorithms.natural:TRPO",
+    ),
+    "ppo": AlgorithmEntry(
+        summary="epochs of minibatches up the clipped surrogate",
+        action_spaces=SPACES,
+        Settings=actor_critic_settings.PPOSettings,
+        where="npgrad.algorithms.ppo:PPO",
     ),
 }
 

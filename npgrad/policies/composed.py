@@ -85,6 +85,9 @@ class Policy(Protocol):
     def init(self, rng: np.random.Generator) -> Array:
         """A θ to start from."""
 
+    def inputs(self, obs: Array) -> Array:
+        """What its function gets of observations: normalised, and without the mask."""
+
     def with_normaliser(self, normaliser: Normaliser | None) -> Policy:
         """The same policy behind another affine layer."""
 
@@ -299,6 +302,10 @@ class ComposedPolicy:
         known = provides(self.distribution, "log_prob")
         logp = self.distribution.log_prob(y, act) if known else np.zeros(len(obs))
         return act, logp, memory
+
+    def inputs(self, obs: Array) -> Array:
+        """What f gets: normalised observations without the mask, (T, n_in of f)."""
+        return self._split(obs)[0]
 
     def score(self, theta: Array, obs: Array, act: Array, offsets: IntArray | None = None) -> Array:
         """f_t = ∇_θ log π_θ(a_t|o_t), shape (T, P)."""

@@ -1,0 +1,134 @@
+"""How an iteration's data is collected: episodes or steps, rewards scaled, observations normalised, returns kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..policies import Policy
+from ..policies.normaliser import Moments
+from ..rollouts import Rollout
+from ..training import RewardScaling
+from ..types import Array, Batch, FloatArray, IntArray, State
+from .actor_critic_settings import ActorCriticSettings
+from .base import Algorithm
+
+__all__ = ["Collected", "Experience", "experience_of"]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A batch, and what it leaves behind.
+
+    Parameters
+    ----------
+    policy : Policy
+        As it acted, behind the normaliser of the iteration.
+    batch, scaled : Batch
+        With the environment's rewards, and with those that are learned from.
+    groups : dict
+        Groups of arrays for the next `State`.
+    returns, lengths : array, shape (n,)
+        Of the episodes that ended.
+    """
+
+    policy: Policy
+    batch: Batch
+    scaled: Batch
+    groups: dict[str, dict[str, Array]]
+    returns: FloatArray
+    lengths: IntArray
+
+
+@dataclass(frozen=True)
+class Experience:
+    """Where a recipe's data comes from.
+
+    Parameters
+    ----------
+    rollout : Rollout
+    policy : Policy
+    n_steps, n_episodes : int or None
+        One of them: timesteps of every slot, across iterations, or complete episodes.
+    rewards : RewardScaling, optional
+    normalize_observations : bool, optional
+    executor : concurrent.futures.Executor, optional
+    """
+
+    rollout: Rollout
+    policy: Policy
+    n_steps: int | None = None
+    n_episodes: int | None = None
+    rewards: RewardScaling = field(default_factory=RewardScaling)
+    normalize_observations: bool = False
+    executor: Executor | None = None
+
+    def init(self, theta: Array) -> dict[str, dict[str, Array]]:
+        """Groups of arrays before the first iteration."""
+        groups = {"rewards": self.rewards.init()}
+        if self.normalize_observations:
+            groups["normaliser"] = Moments.of(np.empty((0, self.policy.n_obs))).as_arrays()
+        if self.n_steps is not None:
+            groups["rollout"] = self.rollout.start(self.policy, theta)
+            none = np.zeros(0, dtype=np.int64)
+            groups["running"] = {"episode": none, "return": np.zeros(0), "length": none}
+        return groups
+
+    def policy_at(self, state: State) -> Policy:
+        """The policy behind the normaliser of this iteration."""
+        if not self.normalize_observations:
+            return self.policy
+        return self.policy.with_normaliser(Moments.from_arrays(state.group("normaliser")).normaliser())
+
+    def collect(self, state: State) -> Collected:
+        """The data of one iteration."""
+        policy, theta = self.policy_at(state), state.theta
+        groups: dict[str, dict[str, Array]] = {}
+        if self.n_episodes is not None:
+            batch = self.rollout.episodes(
+                policy, theta, seed=state.seed, first=state.episodes, count=self.n_episodes, executor=self.executor
+            )
+            returns, lengths = batch.returns(), batch.lengths
+        else:
+            batch, groups["rollout"] = self.rollout.steps(
+                policy,
+                theta,
+                seed=state.seed,
+                n_steps=self.n_steps or 1,
+                state=state.group("rollout"),
+                executor=self.executor,
+            )
+            returns, lengths, groups["running"] = ended_episodes(batch, state.group("running"))
+        scaled, groups["rewards"] = self.rewards(batch, state.group("rewards"))
+        if self.normalize_observations:
+            seen = Moments.from_arrays(state.group("normaliser")).merge(Moments.of(batch.obs))
+            groups["normaliser"] = seen.as_arrays()
+        return Collected(policy, batch, scaled, groups, returns, lengths)
+
+
+def experience_of(algorithm: Algorithm, settings: ActorCriticSettings) -> Experience:
+    """The experience that settings ask for, in an algorithm's environment."""
+    return Experience(
+        rollout=algorithm.rollout,
+        policy=algorithm.policy,
+        n_steps=settings.n_steps,
+        n_episodes=settings.n_episodes,
+        rewards=RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
+        normalize_observations=settings.normalize_observations,
+        executor=algorithm.executor,
+    )
+
+
+def ended_episodes(batch: Batch, running: dict[str, Array]) -> tuple[FloatArray, IntArray, dict[str, Array]]:
+    """Return and length of the episodes that ended, earlier segments counted, and the sums of those that go on."""
+    sums = zip(running["episode"].tolist(), running["return"].tolist(), running["length"].tolist(), strict=True)
+    before = {episode: (total, length) for episode, total, length in sums}
+    segments = zip(batch.episode.tolist(), batch.start.tolist(), strict=True)
+    earlier = [before[episode] if start else (0.0, 0) for episode, start in segments]
+    returns = batch.returns() + np.array([r for r, _ in earlier])
+    lengths = batch.lengths + np.array([n for _, n in earlier], dtype=np.int64)
+    ended = batch.terminated | batch.truncated
+    goes_on = {"episode": batch.episode[~ended], "return": returns[~ended], "length": lengths[~ended]}
+    return returns[ended], lengths[ended], goes_on

@@ -1,0 +1,145 @@
+"""PPO (Schulman et al. 2017): several passes over a batch, up the clipped surrogate (N5).
+
+θ ← θ + α ∇ 1/n Σ_t min(ρ_t A_t, clip(ρ_t, 1−ε, 1+ε) A_t) + β ∇ 1/n Σ_t H_t,    ρ_t = π_θ(a_t|o_t)/β(a_t|o_t)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..critics import gae
+from ..deploy import Agent
+from ..errors import InvalidInput
+from ..estimators import approximate_kl, clip_fraction, clipped_surrogate
+from ..estimators.composition import composed
+from ..optimizers import OPTIMIZERS, Optimizer
+from ..policies import Policy
+from ..training import Metrics, Schedule, diagnose
+from ..types import State
+from .a2c import cut_to_norm
+from .actor_critic_settings import PPOSettings
+from .base import Algorithm, initial_theta
+from .experience import Experience, experience_of
+from .value import ValueFit, advantages, minibatches, value_of
+
+__all__ = ["PPO", "ProximalPolicyOptimization"]
+
+
+@dataclass(frozen=True)
+class ProximalPolicyOptimization:
+    """The recipe: some steps of every environment, then epochs of minibatches for policy and critic."""
+
+    experience: Experience
+    value: ValueFit
+    optimizer: Optimizer
+    gamma: float
+    gae_lambda: float
+    batch_size: int
+    n_epochs: int
+    clip_range: float
+    target_kl: float | None
+    ent_coef: float
+    max_grad_norm: float
+    standardise: bool
+    schedule: Schedule = field(default_factory=Schedule)
+    name: str = "ppo"
+
+    @property
+    def policy(self) -> Policy:
+        """π."""
+        return self.experience.policy
+
+    def init(self, seed: int) -> State:
+        """θ_0, w_0, the optimisers' moments, and all slots before their first episode."""
+        theta = initial_theta(self.policy, seed)
+        groups = {"optimizer": self.optimizer.init(theta), "critic": self.value.init(seed)}
+        return State(seed, 0, 0, 0, theta).with_groups(**groups, **self.experience.init(theta))
+
+    def step(self, state: State) -> tuple[State, Metrics]:
+        """One iteration."""
+        data = self.experience.collect(state)
+        policy, theta, batch = data.policy, state.theta, data.scaled
+        values = self.value.critic(state.group("critic"), policy)(batch)
+        adv, targets = advantages(values, gae(batch, values, self.gamma, self.gae_lambda), standardise=False)
+        optimizer, moments = self.schedule(self.optimizer, state.timesteps), state.group("optimizer")
+        n, kl, clipped = 0, 0.0, 0.0
+        for epoch in range(self.n_epochs):
+            for rows in minibatches(batch.n_steps, self.batch_size, state.seed, state.iteration, epoch):
+                lin = policy.at(theta, batch.obs[rows], batch.act[rows])
+                log_ratio = lin.log_prob - batch.logp[rows]
+                kl, clipped = approximate_kl(log_ratio), clip_fraction(log_ratio, self.clip_range)
+                if self.target_kl is not None and kl > 1.5 * self.target_kl:
+                    break
+                a = adv[rows]
+                a = (a - a.mean()) / (a.std() + 1e-8) if self.standardise and len(a) > 1 else a
+                _, weight = clipped_surrogate(log_ratio, a, self.clip_range)
+                g = lin.vjp(weight) / len(rows)
+                if self.ent_coef:
+                    g += self.ent_coef * composed(lin).entropy_vjp(np.full(len(rows), 1 / len(rows)))
+                theta, moments = optimizer.step(theta, cut_to_norm(g, self.max_grad_norm), moments)
+                n += 1
+            else:
+                continue
+            break
+        critic = self.value.fit(state.group("critic"), policy, batch, targets, state.seed, state.iteration)
+        figures = {"train/learning_rate": optimizer.learning_rate, "train/clip_fraction": clipped, "train/n_updates": n}
+        figures |= diagnose(policy, state.theta, theta, batch, values=values.rows, targets=targets)
+        after = replace(
+            state,
+            iteration=state.iteration + 1,
+            timesteps=state.timesteps + batch.n_steps,
+            episodes=state.episodes + len(data.returns),
+            theta=theta,
+        ).with_groups(optimizer=moments, critic=critic, **data.groups)
+        return after, Metrics(figures, data.returns, data.lengths)
+
+    def agent(self, state: State) -> Agent:
+        """What is saved and deployed."""
+        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
+        return Agent(self.experience.policy_at(state), state.theta, info=info)
+
+
+class PPO(Algorithm):
+    """Proximal policy optimisation.
+
+    Parameters
+    ----------
+    env, policy, seed, engine, threads, n_envs
+        As for every algorithm; policies without memory.
+    **settings
+        The fields of `PPOSettings`.
+
+    Examples
+    --------
+    >>> model = PPO("CartPole-v1", seed=0, n_envs=8, n_steps=32).learn(total_timesteps=512)
+    >>> model.state.iteration
+    2
+    """
+
+    name = "ppo"
+    Settings = PPOSettings
+    n_envs = 8
+
+    def make_recipe(self, settings: PPOSettings) -> ProximalPolicyOptimization:
+        """The recipe with these settings."""
+        if self.policy.n_memory:
+            raise InvalidInput(
+                "ppo shuffles rows, and this policy has a memory; choose another policy, or a2c, npg, trpo"
+            )
+        return ProximalPolicyOptimization(
+            experience=experience_of(self, settings),
+            value=value_of(self.policy, settings),
+            optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
+            gamma=settings.gamma,
+            gae_lambda=settings.gae_lambda,
+            batch_size=settings.batch_size,
+            n_epochs=settings.n_epochs,
+            clip_range=settings.clip_range,
+            target_kl=settings.target_kl,
+            ent_coef=settings.ent_coef,
+            max_grad_norm=settings.max_grad_norm,
+            standardise=settings.normalize_advantage,
+            schedule=Schedule(settings.learning_rate_schedule, settings.schedule_steps),
+        )
