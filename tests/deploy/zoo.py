@@ -54,7 +54,7 @@ POLICIES = dict(_policies())
 def agent_of(name, dtype=np.float64, seed=0):
     """An agent with θ drawn by a seed; only as large as trained ones."""
     policy = POLICIES[name]
-    return Agent(policy, np.random.default_rng(seed).normal(scale=0.5, size=policy.n_params).astype(dtype))
+    return Agent(policy, np.random.default_rng(seed).normal(scale=0.3, size=policy.n_params).astype(dtype))
 
 
 def observations(agent, n, seed=1):
