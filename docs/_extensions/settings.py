@@ -36,8 +36,16 @@ def table(kind):
         choices = field.metadata.get("choices")
         if choices:
             meaning += ": " + ", ".join(f"``{choice}``" for choice in choices)
-        lines += [f"   * - ``{field.name}``", f"     - ``{flag_of(field)}``", f"     - {default}", f"     - {meaning}"]
+        lines += [f"   * - ``{field.name}``", f"     - {flags(field)}", f"     - {default}", f"     - {meaning}"]
     return lines
+
+
+def flags(field):
+    """How the command line spells it."""
+    flag = flag_of(field)
+    if field.name == "env":
+        return "``ENV``, the argument"
+    return f"``--no-{flag[2:]}``" if field.default is True else f"``{flag}``"
 
 
 def setup(app):
