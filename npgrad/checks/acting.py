@@ -54,6 +54,7 @@ class Acting:
         self.w = rng.uniform(0.5, 1.5, size=len(self.obs))
         n = len(self.theta)
         self.coordinates = np.sort(rng.permutation(n)[:SOME_COORDINATES])
+        self.act = self.stepped()[0]  # one for each row
 
     @property
     def mask(self) -> Array | None:
@@ -61,22 +62,13 @@ class Acting:
         n = getattr(self.policy, "n_masked", 0)
         return self.obs[:, -n:] != 0 if n else None
 
-    @cached_property
-    def act(self) -> Array:
-        """An action a row, drawn step by step."""
-        return self.stepped()[0]
-
-    def stepped(
-        self, obs: Array | None = None, offsets: IntArray | None = None, greedy: bool = False, keep: float = 0.0
-    ) -> tuple[Array, Array]:
-        """Actions and their log-probabilities, a row at a time; at each offset memory is multiplied by `keep`."""
-        obs = self.obs if obs is None else obs
-        starts = self.offsets if offsets is None else offsets
+    def stepped(self, greedy: bool = False) -> tuple[Array, Array]:
+        """Actions and their log-probabilities, a row at a time, with memory zero at each offset."""
         memory, actions, log_p = np.zeros((1, self.policy.n_memory)), [], []
-        for t in range(len(obs)):
-            memory = memory * keep if t in starts else memory
+        for t in range(len(self.obs)):
+            memory = 0 * memory if t in self.offsets else memory
             noise = None if greedy else self.noise[t : t + 1]
-            act, logp, memory = self.policy.act(self.theta, obs[t : t + 1], noise, memory)
+            act, logp, memory = self.policy.act(self.theta, self.obs[t : t + 1], noise, memory)
             actions.append(act)
             log_p.append(logp)
         return np.concatenate(actions), np.concatenate(log_p)
@@ -86,7 +78,7 @@ class Acting:
         """Many actions at each row, (T, n, …)."""
         memory, actions = np.zeros((DRAWS, self.policy.n_memory)), []
         for t in range(len(self.obs)):
-            memory = memory * 0.0 if t in self.offsets else memory
+            memory = 0 * memory if t in self.offsets else memory
             noise = draw_noise(self._rng, self.policy.draws, DRAWS)
             act, _, memory = self.policy.act(self.theta, np.repeat(self.obs[t : t + 1], DRAWS, axis=0), noise, memory)
             actions.append(act)

@@ -18,6 +18,7 @@ __all__ = ["check_change_of_variables", "check_mode", "check_score", "check_tota
 
 
 def check_total(record: Recorder, f: Family, e: Expectation) -> None:
+    """Σ p = 1 (L7)."""
     if e.name == "draws":
         record.skip("Σ p(a) = 1: too many actions to sum, or p too rough to integrate")
         return
@@ -52,6 +53,8 @@ def _name_of_total(y: Array, log_total: Array) -> str:
     if found is None:
         return "the normaliser depends on y in another way than it should"
     c, rest = found
+    if not c.any():
+        return ""
     powers = set(c[c != 0].tolist())
     name = TOTALS.get(powers.pop(), "a term is wrong") if len(powers) == 1 else "terms are wrong"
     which = " + ".join(f"{x:g}·y[:, {j}]" for j, x in enumerate(c) if x)
@@ -94,6 +97,7 @@ def check_change_of_variables(record: Recorder, f: Family, e: Expectation) -> No
 
 
 def check_score(record: Recorder, f: Family, e: Expectation) -> None:
+    """∂ log p/∂y, and its mean of zero (L4)."""
     right = f.right_score(f.act)
     record.equal(
         f"score = ∂ log p/∂y, by {f.method.name}",

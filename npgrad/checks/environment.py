@@ -55,28 +55,26 @@ def check_environment(
     rng = np.random.default_rng(seed)
     record = Recorder(f"check_environment of {env.id}, seed {seed}")
     plain: Functions = env.reset, env.step
-    made: list[Functions] = []
 
-    def compiled() -> Iterator[str]:
-        made.append((jit.njit_function(env.reset, "reset"), jit.njit_function(env.step, "step")))
-        yield from ()
+    def compiled() -> Functions:
+        return jit.njit_function(env.reset, "reset"), jit.njit_function(env.step, "step")
 
     # plain Python first: there an index out of bounds raises, and does not write
-    if record.none(
-        "as plain Python, reset and step raise nothing", lambda: _plain_run(env, plain, rng)
-    ) and record.none("reset and step compile", compiled):
-        Contract(env, made[0], rng).check(record, plain)
-        if record.report().passed:
-            _check_rollout(record, env, made[0], rng, n_steps, original, set_state)
+    if record.make("as plain Python, reset and step raise nothing", lambda: _some_steps(env, plain, rng)):
+        functions = record.make("reset and step compile", compiled)
+        if functions is not None:
+            Contract(env, functions, rng).check(record, plain)
+            if record.report().passed:
+                _check_rollout(record, env, functions, rng, n_steps, original, set_state)
     return record.report()
 
 
-def _plain_run(env: Any, plain: Functions, rng: np.random.Generator) -> Iterator[str]:
-    block = Block(env, plain, 3)
+def _some_steps(env: Any, functions: Functions, rng: np.random.Generator) -> Block:
+    block = Block(env, functions, 3)
     block.reset(block.all_lanes(), block.reset_noise(rng, 3))
     for _ in range(5):
         block.step(block.actions(rng), block.step_noise(rng))
-    yield from ()
+    return block
 
 
 def _check_rollout(

@@ -21,7 +21,7 @@ def check_entropy(record: Recorder, f: Family, e: Expectation) -> None:
 
     def look(got: Array, expected: Array) -> str:
         found = linear_in(got - expected, f.y)
-        if found is None:
+        if found is None or not found[0].any():
             return ""
         terms = " + ".join(f"{x:g}·y[:, {j}]" for j, x in enumerate(found[0]) if x)
         return f"off by {terms} {found[1]:+.6g}: is a log σ wrong?"

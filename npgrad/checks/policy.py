@@ -67,14 +67,11 @@ def check_policy(
     """
     rng = np.random.default_rng(seed)
     record = Recorder(f"check_policy of {policy}, seed {seed}")
-    made: list[Acting] = []
-
-    def shapes() -> Iterator[str]:
-        made.append(Acting(policy, rng, theta, obs, offsets))
-        yield from _shape_violations(made[0])
-
-    if record.none("init, act and at give arrays of the right shapes", shapes):
-        _check_all(record, made[0], rng, exact_mode)
+    acting = record.make("init and act raise nothing", lambda: Acting(policy, rng, theta, obs, offsets))
+    if acting is not None and record.none(
+        "init, act and at give arrays of the right shapes", lambda: _shape_violations(acting)
+    ):
+        _check_all(record, acting, rng, exact_mode)
     return record.report()
 
 
@@ -123,9 +120,11 @@ def _provides(a: Acting, name: str) -> bool:
     """Whether the policy's linearisation has the method, and the distribution behind it too."""
     lin = a.at(a.theta)
     arguments = {"entropy": (), "kl_to": (lin,), "fisher_vp": (a.v, a.w)}[name]
+    if not hasattr(lin, name):
+        return False
     try:
         getattr(lin, name)(*arguments)
-    except (AttributeError, NotImplementedBy):
+    except NotImplementedBy:
         return False
     except Exception:  # there, but wrong
         return True

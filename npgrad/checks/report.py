@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from ..types import Array
 from .diagnosis import Look, Suspect, explain
 
 __all__ = ["Line", "Recorder", "Report"]
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,17 @@ class Recorder:
     def value(self, statement: str, residual: Callable[[], float], tolerance: float, finding: str = "") -> bool:
         """A residual measured by the caller."""
         return self._add(statement, tolerance, lambda: Line(statement, float(residual()), tolerance, finding))
+
+    def make(self, statement: str, build: Callable[[], Made]) -> Made | None:
+        """What `build` makes, or None if it raises."""
+        made: list[Made] = []
+
+        def line() -> Line:
+            made.append(build())
+            return Line(statement, 0, 0)
+
+        self._add(statement, 0, line)
+        return made[0] if made else None
 
     def attempt(self, statement: str, run: Callable[[], None]) -> None:
         """Run what adds lines of its own; a line of this one's is added only if it raises."""
