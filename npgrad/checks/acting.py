@@ -62,13 +62,14 @@ class Acting:
         n = getattr(self.policy, "n_masked", 0)
         return self.obs[:, -n:] != 0 if n else None
 
-    def stepped(self, greedy: bool = False) -> tuple[Array, Array]:
+    def stepped(self, greedy: bool = False, theta: Array | None = None) -> tuple[Array, Array]:
         """Actions and their log-probabilities, a row at a time, with memory zero at each offset."""
-        memory, actions, log_p = np.zeros((1, self.policy.n_memory)), [], []
+        theta = self.theta if theta is None else theta
+        memory, actions, log_p = np.zeros((1, self.policy.n_memory), theta.dtype), [], []
         for t in range(len(self.obs)):
             memory = 0 * memory if t in self.offsets else memory
             noise = None if greedy else self.noise[t : t + 1]
-            act, logp, memory = self.policy.act(self.theta, self.obs[t : t + 1], noise, memory)
+            act, logp, memory = self.policy.act(theta, self.obs[t : t + 1], noise, memory)
             actions.append(act)
             log_p.append(logp)
         return np.concatenate(actions), np.concatenate(log_p)

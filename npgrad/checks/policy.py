@@ -14,7 +14,7 @@ from ..errors import NotImplementedBy
 from ..types import Array
 from .acting import Acting
 from .contract import check_contract, check_float32
-from .derivatives import BY_DIFFERENCES
+from .derivatives import BY_DIFFERENCES, choose
 from .diagnosis import Suspect
 from .policy_information import check_entropy, check_expectations, check_fisher, check_kl
 from .products import IDENTITY, check_products
@@ -72,6 +72,8 @@ def check_policy(
         "init, act and at give arrays of the right shapes", lambda: _shape_violations(acting)
     ):
         _check_all(record, acting, rng, exact_mode)
+    if acting is not None and not policy.draws:
+        record.attempt("the deterministic action can be checked", lambda: _check_action_vjp(record, acting))
     return record.report()
 
 
@@ -240,6 +242,22 @@ def _check_shortcuts(record: Recorder, a: Acting) -> None:
             [("the action map's log |det| is added instead of subtracted", added)],
             rows=True,
         )
+
+
+def _check_action_vjp(record: Recorder, a: Acting) -> None:
+    """Of a policy whose action is a function of θ alone (S6)."""
+    w = np.cos(np.arange(a.act.size)).reshape(a.act.shape)
+
+    def action(theta: Array) -> Array:
+        return a.stepped(greedy=True, theta=theta)[0]
+
+    method = choose(action, a.theta)
+    record.equal(
+        f"action_vjp(w) = Σ_t (∂a_t/∂θ)ᵀ w_t, by {method.name}",
+        lambda: a.at(a.theta).action_vjp(w)[a.coordinates],
+        lambda: np.tensordot(w, method.jacobian(action, a.theta, a.coordinates), axes=w.ndim),
+        method.tolerance,
+    )
 
 
 def _check_mode(record: Recorder, a: Acting) -> None:

@@ -41,6 +41,16 @@ def check_entropy(record: Recorder, a: Acting) -> None:
         lambda: -a.over_actions(e.act, lambda lin: lin.log_prob),
         rows=True,
     )
+    if hasattr(a.policy, "entropy"):
+        mapped = a.policy.action_map.log_derivative(e.act.reshape(-1, *e.act.shape[2:])).reshape(e.weight.shape)
+        e.compare(
+            record,
+            "entropy(…) of the environment's action = entropy() + E log |det ∂map/∂u|",
+            lambda: a.policy.entropy(a.theta, a.obs, a.offsets),
+            lambda: mapped - a.over_actions(e.act, lambda lin: lin.log_prob),
+            [("that of the latent action", lambda: a.at(a.theta).entropy())],
+            rows=True,
+        )
     _check_gradient(
         record,
         a,

@@ -48,6 +48,7 @@ class WrongLinearisation:
 softmax = make_policy((OBS, Discrete(3)), "mlp", hidden=(4,))
 gaussian = make_policy((OBS, Box(-1.0, 1.0, (1,))), "linear")
 masked = make_policy((OBS, Discrete(3)), "linear", masked=True)
+steering = ComposedPolicy(Linear(3, 1), Deterministic(1), OBS, Box(-1.0, 1.0, (1,)))
 recurrent = make_policy((OBS, Discrete(3)), "recurrent", hidden=(3,))
 
 
@@ -125,6 +126,10 @@ PLANTED = {
                "fisher_vp(v, w) = Σ", "half of what it should be"),
     "Fisher's weights": (Wrong(softmax, {"fisher_vp": lambda right, v, w: right(v, np.ones_like(w))}),
                          "fisher_vp(v, w) = Σ", "the weights w are ignored"),
+    "∂a/∂θ": (Wrong(steering, {"action_vjp": lambda right, w: right(w) / len(w)}), "action_vjp", "factor 0.142857"),
+    "latent entropy": (Wrong(replace(gaussian, action_map=Tanh((-1.0,), (1.0,))),
+                             entropy=lambda p, theta, obs, o=None: p.at(theta, obs, np.zeros((len(obs), 1))).entropy()),
+                       "entropy(…) of the environment's", "that of the latent action"),
     "mode": (Wrong(softmax, act=restless), "act without noise", "likelier actions"),
     "Jacobian of the map": (replace(gaussian, action_map=Squash((-1.0,), (1.0,))),
                             "log_derivative(u)", "the sign is flipped"),
@@ -164,7 +169,8 @@ def test_the_error_of_a_distribution_shows_in_its_policy():
     assert any(line.statement.startswith("E score = 0") for line in report.failures)
 
 
-def test_a_policy_without_density_is_told_so():
-    report = check_policy(ComposedPolicy(Linear(3, 1), Deterministic(1), OBS, Box(-1.0, 1.0, (1,))))
-    assert [line.statement for line in report.lines] == ["init and act raise nothing"]
+def test_a_policy_without_density_is_checked_in_its_action():
+    report = check_policy(steering)
+    report.raise_if_failed()
     assert "has no log_prob" in report.skipped[0]
+    assert report.lines[-1].statement.startswith("action_vjp(w)")
