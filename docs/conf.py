@@ -25,7 +25,6 @@ extensions = [
     "settings",
 ]
 exclude_patterns = ["_build"]
-smartquotes_action = "qe"  # "--flag" keeps its hyphens
 default_role = "py:obj"  # `name` in a docstring
 
 myst_enable_extensions = ["dollarmath"]

@@ -1,5 +1,6 @@
 """The directive ``settings``: a table of a dataclass of settings, as keywords and as flags of the command line."""
 
+import re
 from dataclasses import fields
 from importlib import import_module
 
@@ -32,7 +33,7 @@ def table(kind):
     lines += ["   * - keyword", "     - flag", "     - default", "     - meaning"]
     for field in fields(kind):
         default = "" if field.default in ("", None) else f"``{field.default}``"
-        meaning = escaped([field.metadata.get("help", "")])[0]
+        meaning = re.sub(r"--[\w-]+", r"``\g<0>``", escaped([field.metadata.get("help", "")])[0])
         choices = field.metadata.get("choices")
         if choices:
             meaning += ": " + ", ".join(f"``{choice}``" for choice in choices)
