@@ -1,13 +1,20 @@
-"""What checks compute from listed trajectories, without the oracle's own formulas."""
+"""What checks compute anew: from listed trajectories, or by complex step through J."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..oracle import TabularMDP, Trajectories
+from ..oracle import TabularMDP, Trajectories, objective
+from ..policies import ComposedPolicy
 from ..types import Array, FloatArray
+from .measures import complex_gradient
 
-__all__ = ["path_probabilities", "tally"]
+__all__ = ["gradient_by_step", "path_probabilities", "tally"]
+
+
+def gradient_by_step(mdp: TabularMDP, policy: ComposedPolicy, theta: FloatArray) -> FloatArray:
+    """∇J by complex step through J(θ), shape (P,): there is no score in it, nor the policy gradient theorem."""
+    return complex_gradient(lambda x: objective(mdp, policy, x), theta)
 
 
 def path_probabilities(mdp: TabularMDP, t: Trajectories, pi: Array) -> Array:

@@ -91,7 +91,7 @@ class Problem:
 
         A problem over the pairs (s, o), and these pairs.
         """
-        mdp = self.random_mdp(3, 2, 3, stream=3, n_terminal=1, n_next=2, n_start=2)
+        mdp = self.random_mdp(3, 2, 3, stream=3, n_terminal=1, n_start=2)
         emissions = self.rng(5).dirichlet(np.ones(2), size=mdp.n_states)
         return with_emissions(mdp.start, mdp.P, mdp.R, emissions, horizon=mdp.horizon, terminal=mdp.terminal)
 

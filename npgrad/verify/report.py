@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from .catalogue import CATALOGUE
 from .runner import Result, run
@@ -34,20 +35,20 @@ def header(width: int = 100) -> str:
 
 def table_row(result: Result, width: int = 100) -> str:
     """One result; long texts take several lines."""
-    room = _room(width)
-    text = textwrap.wrap(result.statement, room)
-    if result.residual_printed is not None:
-        text.append(f"as printed: {result.residual_printed:.1e}"[:room])
-    if result.error:
-        text += textwrap.wrap(result.error, room)
-    source = textwrap.wrap(result.source, WIDTHS["source"]) or [""]
-    lines = []
-    for i in range(max(len(text), len(source))):
-        cells = {"statement": text[i] if i < len(text) else "", "source": source[i] if i < len(source) else ""}
+    r, lines = result, []
+    text = zip_longest(
+        textwrap.wrap(r.statement, _room(width)), textwrap.wrap(r.source, WIDTHS["source"]), fillvalue=""
+    )
+    for i, (said, source) in enumerate(text):
+        cells = {"statement": said, "source": source}
         if i == 0:
-            cells |= {"id": result.id, "kind": result.kind, "residual": f"{result.residual:.1e}"}
-            cells |= {"tolerance": f"{result.tolerance:.0e}", "verdict": "holds" if result.passed else "FAILS"}
+            cells |= {"id": r.id, "kind": r.kind, "residual": f"{r.residual:.1e}", "tolerance": f"{r.tolerance:.0e}"}
+            cells["verdict"] = "holds" if r.passed else "FAILS"
         lines.append(_line(cells, width))
+    indent = " " * (WIDTHS["id"] + GAP)
+    if r.residual_printed is not None:
+        lines.append(f"{indent}as printed: residual {r.residual_printed:.1e}")
+    lines += textwrap.wrap(r.error, width, initial_indent=indent, subsequent_indent=indent)
     return "\n".join(lines)
 
 
@@ -113,7 +114,7 @@ def _rows_of_page(results: Iterable[Result]) -> Iterator[str]:
 
 def _room(width: int) -> int:
     """Columns left for the statement."""
-    return max(20, width - sum(WIDTHS.values()) - GAP * len(WIDTHS))
+    return max(16, width - sum(WIDTHS.values()) - GAP * len(WIDTHS))
 
 
 def _line(cells: dict[str, str], width: int) -> str:

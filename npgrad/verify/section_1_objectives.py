@@ -30,8 +30,8 @@ from ..oracle import (
 )
 from ..types import Array, FloatArray
 from .catalogue import Finding, statement
-from .measures import complex_gradient, difference, must, worst
-from .paths import path_probabilities, tally
+from .measures import difference, must, worst
+from .paths import gradient_by_step, path_probabilities, tally
 from .problem import Problem
 
 REINFORCE = PolicyGradient(baseline=ConstantBaseline(0.0), keep_per_episode=True)  # Ψ_t = γ^t G_t (P3, P4)
@@ -311,7 +311,7 @@ def smoothness(problem: Problem) -> Finding:
     """
     mdp = problem.mdp
     policy, theta = problem.policy(mdp)
-    by_step = complex_gradient(lambda x: objective(mdp, policy, x), theta)
+    by_step = gradient_by_step(mdp, policy, theta)
     by_score = separable_moments(REINFORCE, mdp, policy, theta).mean
 
     mu, log_std, c = problem.rng().normal(size=3) * [1.0, 0.3, 1.0]
@@ -377,12 +377,12 @@ def conditional_mean_of_rewards(problem: Problem) -> Finding:
     )
     problems = {"r(s,a,s')": mdp, "its conditional mean": mdp.replace(R=mdp.r), "with a coin's ±1": noisy}
     moments = [separable_moments(REINFORCE, m, policy, theta) for m in problems.values()]
-    J = objective(mdp, policy, theta)
+    J, grad_J = objective(mdp, policy, theta), gradient_by_step(mdp, policy, theta)
     variances = [m.variance for m in moments]
     return Finding(
         worst(
             *(difference(objective(m, policy, theta), J) for m in problems.values()),
-            *(difference(m.mean, gradient(mdp, policy, theta)) for m in moments),
+            *(difference(m.mean, grad_J) for m in moments),
             must(len({round(v, 9) for v in variances}) == 3),
         ),
         numbers={f"Var ĝ, {name}": v for name, v in zip(problems, variances, strict=True)},

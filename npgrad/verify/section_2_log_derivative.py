@@ -15,7 +15,6 @@ from ..oracle import (
     SoftmaxBandit,
     TabularMDP,
     Trajectories,
-    gradient,
     integral,
     probabilities,
     scores,
@@ -26,7 +25,7 @@ from ..types import Array, FloatArray
 from .catalogue import Finding, statement
 from .families import Family, every_family, panels, squashed_edges, squashed_policy
 from .measures import complex_gradient, difference, must, worst
-from .paths import path_probabilities
+from .paths import gradient_by_step, path_probabilities
 from .problem import Problem
 
 
@@ -139,12 +138,12 @@ def partial_observability(problem: Problem) -> Finding:
 
     so TD residuals, and GAE with λ < 1, are biased even with the exact V_t(o). λ = 1 telescopes to G_t − V_t(o_t).
 
-    Measured: exact means of the library's estimators over all trajectories, hidden states and symbols, against ∇J; the
-    bias of TD and GAE.
+    Measured: exact means of the library's estimators over all trajectories, hidden states and symbols, against ∇J by
+    complex step; the bias of TD and GAE.
     """
     mdp, pairs = problem.hidden
     policy, theta = problem.policy(mdp)
-    t, truth = trajectories(mdp, policy, theta), gradient(mdp, policy, theta)
+    t, truth = trajectories(mdp, policy, theta), gradient_by_step(mdp, policy, theta)
     symbol, state = pairs[t.states, 1], pairs[t.states, 0]
 
     def mean(baseline: Baseline, causality: bool = True) -> Array:
