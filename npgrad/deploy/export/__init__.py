@@ -2,5 +2,7 @@
 
 from .c import export_c
 from .footprint import Footprint, measure
+from .numpy_file import export_numpy
+from .onnx_graph import export_onnx
 
-__all__ = ["Footprint", "export_c", "measure"]
+__all__ = ["Footprint", "export_c", "export_numpy", "export_onnx", "measure"]

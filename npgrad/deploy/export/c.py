@@ -172,4 +172,4 @@ def _integers(kind: str, name: str, values: Iterable[int]) -> str:
 
 
 def _text(name: str) -> str:
-    return (files(__package__) / "c" / name).read_text(encoding="ascii").strip()
+    return (files(__package__) / "c_parts" / name).read_text(encoding="ascii").strip()

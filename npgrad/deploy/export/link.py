@@ -1,4 +1,4 @@
-"""A linker for C text: of the functions in `c/*.c`, those that generated code calls, in order, and no others.
+"""A linker for C text: of the functions in `c_parts/*.c`, those that generated code calls, in order, and no others.
 
 The files hold sections, each behind a line ``/*= */``, ``/*= double */`` or ``/*= float */`` (only for that precision).
 """
@@ -60,7 +60,7 @@ def linked(generated: str, wanted: set[str], precision: str) -> tuple[list[str],
 def _sections(precision: str) -> tuple[str, ...]:
     found = []
     for name in ORDER:
-        text = (files(__package__) / "c" / f"{name}.c").read_text(encoding="ascii")
+        text = (files(__package__) / "c_parts" / f"{name}.c").read_text(encoding="ascii")
         _, *marked = _MARK.split(text)
         found += [body.strip() for kind, body in zip(marked[::2], marked[1::2], strict=True) if kind in ("", precision)]
     return tuple(found)

@@ -53,6 +53,16 @@ def test_same_as_the_library(name, precision, eps, tmp_path):
     e.same_log_prob(c.log_prob(e.obs, given)[0], exact, eps)
 
 
+def test_the_comparison_can_fail():
+    e = expected(agent_of("mixture of kinds"), 100)
+    e.close(e.latent, e.latent, 0.0)
+    e.same_log_prob(e.log_prob, e.log_prob, 0.0)
+    with pytest.raises(AssertionError):
+        e.close(e.latent * (1 + 1e-10), e.latent, 1e-12)
+    with pytest.raises(AssertionError):
+        e.same_log_prob(e.log_prob + 1e-10, e.log_prob, 1e-12)
+
+
 @pytest.mark.parametrize(("precision", "dtype"), [("double", np.float64), ("float", np.float32)])
 def test_numbers_read_back_to_their_bits(precision, dtype):
     values = np.array([0.1, -1e-7, 3.0, 1e30, -0.0, 1e-40, 1 / 3]).astype(dtype)
