@@ -20,9 +20,11 @@ def table(results: Iterable[Result], width: int = 100) -> str:
 
     Examples
     --------
-    >>> print(table(run(["O1"]), width=90))  # doctest: +SKIP
-    id    statement                source          kind        residual  tolerance  verdict
-    O1    p(τ) = p(s_0) Π π p, …   all             exact        1.1e-16      1e-10  holds
+    >>> print(table(run(["L4"]), width=80))
+    id    statement         source          kind        residual  tolerance  verdict
+    L4    E_{a~π}[f] = 0    Seita           quadrature   ...  1e-10  holds
+    <BLANKLINE>
+    1 of 1 statements hold
     """
     results = list(results)
     return "\n".join([header(width), *(table_row(r, width) for r in results), "", summary(results)])
