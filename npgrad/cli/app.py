@@ -20,6 +20,7 @@ COMMANDS = {
     "train": ("npgrad.cli.train:train", "Train an agent in an environment."),
     "eval": ("npgrad.cli.evaluate:evaluate", "Evaluate a trained agent in Gymnasium's original environment."),
     "verify": ("npgrad.cli.verify:verify", "Check every statement of the lectures, and show by how much it holds."),
+    "export": ("npgrad.cli.export:export", "Export a trained agent to C, ONNX or one Python file."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
 }
 
