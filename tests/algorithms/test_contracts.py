@@ -1,0 +1,151 @@
+"""What every algorithm keeps: same seed same bits, a saved state goes on as if nothing had been, and learning."""
+
+import numpy as np
+import pytest
+
+from npgrad.algorithms import ALGORITHMS
+from npgrad.algorithms.experience import ended_episodes
+from npgrad.algorithms.value import QuadraticFeatures, minibatches
+from npgrad.errors import InvalidInput, UnknownName
+from npgrad.types import Batch, State
+
+SMALL = {  # settings with which a few hundred steps are several iterations
+    "reinforce": {"n_episodes": 4},
+    "a2c": {"n_steps": 5},
+    "ppo": {"n_steps": 16, "batch_size": 32, "n_epochs": 2},
+    "npg": {"n_episodes": 4},
+    "trpo": {"n_episodes": 4},
+}
+LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
+    "reinforce": {"n_episodes": 8, "learning_rate": 0.3, "gamma": 0.99},
+    "a2c": {"learning_rate": 3e-3, "critic_learning_rate": 3e-3},
+    "ppo": {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "learning_rate": 0.01, "n_epochs": 10},
+    "npg": {"gae_lambda": 1.0},
+    "trpo": {"gae_lambda": 1.0, "delta": 0.05},
+}
+
+
+def make(name, env="CartPole-v1", **kwargs):
+    return ALGORITHMS[name].load()(env, **({"n_envs": 4} | SMALL[name] | kwargs))
+
+
+def run(recipe, state, iterations):
+    for _ in range(iterations):
+        state, _ = recipe.step(state)
+    return state
+
+
+def assert_same_state(a, b):
+    ours, theirs = a.as_arrays(), b.as_arrays()
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+
+
+def test_every_algorithm_is_in_the_matrix():
+    assert set(SMALL) == set(LEARNS) == set(ALGORITHMS)
+
+
+@pytest.mark.parametrize("policy", ["linear", "mlp"])
+@pytest.mark.parametrize("name", ALGORITHMS)
+class TestEvery:
+    def test_same_seed_same_bits_on_any_number_of_threads(self, name, policy):
+        states = []
+        for threads in (1, 2):
+            model = make(name, policy=policy, seed=5, threads=threads)
+            states.append(run(model.recipe, model.recipe.init(5), 3))
+        assert_same_state(*states)
+
+    def test_a_saved_state_goes_on_as_if_nothing_had_been(self, name, policy, tmp_path):
+        model = make(name, policy=policy, seed=7)
+        whole = run(model.recipe, model.recipe.init(7), 4)
+        half = run(model.recipe, model.recipe.init(7), 2)
+        np.savez(tmp_path / "state.npz", **half.as_arrays())
+        with np.load(tmp_path / "state.npz", allow_pickle=False) as file:
+            restored = State.from_arrays(dict(file))
+        fresh = make(name, policy=policy, seed=7)
+        assert_same_state(run(fresh.recipe, restored, 2), whole)
+
+    def test_gaussian_policies_too(self, name, policy):
+        model = make(name, "Pendulum-v1", policy=policy, seed=0)
+        state = run(model.recipe, model.recipe.init(0), 2)
+        assert np.isfinite(state.theta).all()
+        assert (state.theta != model.recipe.init(0).theta).any()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_it_learns(name):
+    model = make(name, seed=1, n_envs=8, **LEARNS[name])
+    before = model.evaluate(model.agent, 20).mean_return
+    model.learn(40_000)
+    assert model.evaluate(model.agent, 20).mean_return > before + 100
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_unknown_settings_get_near_matches(name):
+    with pytest.raises(UnknownName, match="did you mean"):
+        make(name, gama=0.9)
+
+
+@pytest.mark.parametrize("name", ["a2c", "ppo", "npg", "trpo"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_steps": None, "n_episodes": None}, "expected one of them"),
+        ({"n_steps": 5, "n_episodes": 5}, "expected one of them"),
+        ({"gae_lambda": 1.1}, "gae_lambda is 1.1"),
+        ({"gamma": -0.1}, "gamma is -0.1"),
+        ({"critic": "qudratic"}, "did you mean 'quadratic'"),
+    ],
+)
+def test_wrong_settings_are_named(name, change, message):
+    with pytest.raises(InvalidInput, match=message):
+        make(name, **change)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("npg", {"delta": 0.0}, "delta is 0.0"),
+        ("trpo", {"damping": -1.0}, "damping is -1.0"),
+        ("ppo", {"clip_range": 0.0}, "clip_range is 0.0"),
+        ("ppo", {"policy": "recurrent"}, "has a memory"),
+        ("a2c", {"ent_coef": -0.1}, "ent_coef is -0.1"),
+    ],
+)
+def test_settings_of_one_algorithm_are_checked(name, change, message):
+    with pytest.raises(InvalidInput, match=message):
+        make(name, **change)
+
+
+def test_returns_are_summed_over_the_segments_of_an_episode():
+    def segment(episode, start, rew, ended):
+        t = len(rew)
+        return Batch(
+            obs=np.zeros((t, 1)), act=np.zeros(t, np.int64), rew=rew, logp=np.zeros(t), offsets=[0, t],
+            terminated=[ended], truncated=[False], final_obs=np.zeros((1, 1)), episode=[episode], start=[start],
+        )  # fmt: skip
+
+    none = {"episode": np.zeros(0, np.int64), "return": np.zeros(0), "length": np.zeros(0, np.int64)}
+    returns, _, running = ended_episodes(segment(3, 0, [1.0, 2.0], ended=False), none)
+    assert len(returns) == 0
+    returns, lengths, running = ended_episodes(segment(3, 2, [4.0], ended=True), running)
+    np.testing.assert_array_equal(returns, [7.0])
+    np.testing.assert_array_equal(lengths, [3])
+    assert len(running["episode"]) == 0
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 3), (10, 10), (10, 64), (1, 1), (64, 8)])
+def test_minibatches_are_the_rows_in_another_order(n, size):
+    parts = minibatches(n, size, seed=1, iteration=2, epoch=3)
+    rows = np.concatenate(parts)
+    np.testing.assert_array_equal(np.sort(rows), np.arange(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    if n >= 10:
+        assert (rows != np.concatenate(minibatches(n, size, seed=1, iteration=2, epoch=4))).any()
+
+
+def test_quadratic_features_end_with_powers_of_time():
+    phi = QuadraticFeatures(3)
+    np.testing.assert_array_equal(phi(np.array([[2.0, -3.0, 50.0]])), [[2.0, -3.0, 4.0, 9.0, 0.5, 0.25, 0.125, 1.0]])
+    assert phi.n_out == 8
