@@ -38,8 +38,8 @@ def export_c(
     """Write an agent as ``NAME.c`` and ``NAME.h``: C99 that allocates nothing and needs no library but math.h.
 
     Normaliser, function, distribution, action map and noise are inside. In double the noise has the library's bits and
-    actions and log-probabilities differ from the library's by rounding alone; the elementary functions are the
-    library's own, so that every machine computes the same.
+    actions and log-probabilities differ from the library's by rounding alone. exp and tanh are its own, so that every
+    machine acts the same.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def export_c(
     out_dir : path
         A folder; made if it is not there.
     precision : {"double", "float"}
-        Of the numbers; with float, tanh, exp and log are those of the C library.
+        Of all numbers but the noise, which is double.
     learning : bool
         Add the score and an online actor-critic with eligibility traces.
     name : str

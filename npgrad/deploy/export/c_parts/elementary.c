@@ -1,5 +1,7 @@
 /* exp, log, sine and cosine, tanh from + - * / and integer bits alone: the same bits on every machine, whatever its
-   libm. They are those of npgrad/elementary.py, step by step. Compile without -ffast-math. */
+   libm, and loops over them vectorise. In double they are those of npgrad/elementary.py, step by step; in float exp and
+   tanh are built likewise, with errors of at most 1.1 and 2.5 units in the last place (over every 17th float). Compile
+   without -ffast-math. */
 
 /*= */
 typedef union {
@@ -111,7 +113,40 @@ static npg_real npg_exp(npg_real x)
 }
 
 /*= float */
-#define npg_exp expf
+/* e^r - 1 and k with x = k log 2 + r, |r| <= log 2 / 2 */
+static float npg_reduced_expm1f(float x, int *k)
+{
+    float n = (x * 1.442695f + 12582912.0f) - 12582912.0f;
+    float r = (x - n * 0.693359375f) + n * 0.00021219444f;
+    float p = 0.0013926176f;
+    *k = (int)n;
+    p = p * r + 0.008363173f;
+    p = p * r + 0.041666556f;
+    p = p * r + 0.16666578f;
+    p = p * r + 0.5f;
+    return r + (r * r) * p;
+}
+
+static float npg_power_of_twof(int k)
+{
+    union {
+        float real;
+        uint32_t bits;
+    } w;
+    w.bits = (uint32_t)(k + 127) << 23;
+    return w.real;
+}
+
+/*= float */
+static npg_real npg_exp(npg_real x)
+{
+    int k, half;
+    float p;
+    x = x < -104.0f ? -104.0f : x;
+    p = npg_reduced_expm1f(x > 89.0f ? 89.0f : x, &k);
+    half = (k + 256) / 2 - 128; /* 2^k in two factors: k itself may be no exponent of a normal float */
+    return (1.0f + p) * npg_power_of_twof(half) * npg_power_of_twof(k - half);
+}
 
 /*= double */
 #define npg_log npg_log64
@@ -138,7 +173,16 @@ static npg_real npg_tanh(npg_real x)
 }
 
 /*= float */
-#define npg_tanh tanhf
+static npg_real npg_tanh(npg_real x)
+{
+    float a = x < 0 ? -x : x, p, power, t;
+    int k;
+    p = npg_reduced_expm1f(2.0f * (a > 10.0f ? 10.0f : a), &k);
+    power = npg_power_of_twof(k);
+    t = power * p + (power - 1.0f); /* e^(2|x|) - 1 */
+    t = t / (t + 2.0f);
+    return x < 0 ? -t : t;
+}
 
 /*= double */
 static int npg_finite(npg_real x)
