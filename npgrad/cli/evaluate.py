@@ -26,22 +26,19 @@ __all__ = ["evaluate"]
 @debug_option
 def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | None, as_json: bool) -> None:
     """Evaluate the agent in the run folder DIR, or in an agent file, in Gymnasium's original of its environment."""
-    from ..deploy import load_agent
-    from ..errors import InvalidInput, RunFolderError
+    from ..errors import InvalidInput
     from ..training import evaluate_policy, summarise
-    from ..training.folder import AGENT
+    from .run import agent_at
 
-    file = path / AGENT if path.is_dir() else path
-    if not file.exists():
-        raise RunFolderError(f"{path} has no {AGENT}: it is no run folder, or its run has saved nothing yet")
-    agent = load_agent(file)
+    agent = agent_at(path)
     env_id = env or str(agent.info.get("env_id", ""))
     if not env_id:
-        raise click.UsageError(f"{file} does not say which environment it came from; name it with --env ID")
+        raise click.UsageError(f"{path} does not say which environment it came from; name it with --env ID")
     if ":" in env_id and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, return_episode_rewards=True)
+        kwargs = dict(agent.info.get("env_kwargs") or {}) if env is None else None
+        returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, True, kwargs)
     except InvalidInput as error:
         if env is None:
             raise

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import click
 
-from ..errors import UnknownName
+from ..errors import InvalidInput, UnknownName
 
-__all__ = ["Setting", "flag_of", "options_of"]
+__all__ = ["Setting", "flag_of", "options_of", "pairs_of", "seeds_of", "value_of"]
 
 
 if TYPE_CHECKING:
@@ -56,14 +57,15 @@ class Setting(_ParamType):
         if self.optional and value.lower() == "none":
             return None
         try:
-            return self._parse(value)
+            return self.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
-    def _parse(self, text: str) -> Any:
+    def parse(self, text: str) -> Any:
+        """From text; raises ValueError."""
         if get_origin(self.kind) is tuple:
             item = Setting(get_args(self.kind)[0])
-            return tuple(item._parse(part) for part in text.split(",") if part.strip())
+            return tuple(item.parse(part) for part in text.split(",") if part.strip())
         if self.choices and text not in self.choices:
             raise UnknownName("value", text, self.choices)
         if self.kind is str:
@@ -101,7 +103,43 @@ def options_of(
         Values that come before the defaults, of `preset_of`.
     """
     hints = get_type_hints(settings)
-    return [_option(f, hints[f.name], preset or {}, preset_of) for f in fields(settings) if f.name not in skip]
+    depth = {name: i for i, base in enumerate(settings.__mro__) for name in getattr(base, "__dataclass_fields__", {})}
+    own_first = sorted(fields(settings), key=lambda f: depth[f.name])
+    return [_option(f, hints[f.name], preset or {}, preset_of) for f in own_first if f.name not in skip]
+
+
+def value_of(settings: type[Any], name: str, value: Any) -> Any:
+    """What a file or ``--set`` says of a field, as the field's type has it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is nothing that the field takes.
+    """
+    (field,) = (f for f in fields(settings) if f.name == name)
+    hint = get_type_hints(settings)[name]
+    kind = Setting(hint, field.metadata.get("choices"), field.metadata.get("least"))
+    expected = ""
+    if value is None or (kind.optional and value == "none"):
+        if kind.optional:
+            return None
+        expected = f"a {kind.name}"
+    elif kind.kind is bool:
+        said = {"true": True, "yes": True, "false": False, "no": False}.get(str(value).lower())
+        if said is not None:
+            return said
+        expected = "true or false"
+    elif get_origin(kind.kind) is Mapping:
+        if isinstance(value, Mapping):
+            return dict(value)
+        expected = "an object of names and values"
+    if not expected:
+        many = isinstance(value, (list, tuple)) and get_origin(kind.kind) is tuple
+        try:
+            return kind.parse(",".join(map(str, value)) if many else str(value))
+        except ValueError as error:
+            raise InvalidInput(f"{name} is {value!r}: {error}") from error
+    raise InvalidInput(f"{name} is {value!r}, expected {expected}")
 
 
 def _option(field: Field[Any], hint: Any, preset: Mapping[str, Any], preset_of: str) -> click.Option:
@@ -115,7 +153,13 @@ def _option(field: Field[Any], hint: Any, preset: Mapping[str, Any], preset_of: 
         names = [flag] if default is False and "flag" in field.metadata else [f"{flag}/--no-{flag[2:]}"]
         return click.Option([*names, field.name], is_flag=True, default=None, help=text)
     kind = Setting(hint, field.metadata.get("choices"), field.metadata.get("least"))
+    if get_origin(kind.kind) is Mapping:
+        return click.Option([flag, field.name], multiple=True, callback=_pairs, help=text, metavar="KEY=VALUE")
     return click.Option([flag, field.name], type=kind, default=None, help=text, metavar=field.metadata.get("metavar"))
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, Any] | None:
+    return pairs_of(given) if given else None
 
 
 def _show(value: Any) -> str:
@@ -126,3 +170,44 @@ def _show(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and math.fabs(value) < 1e15:
         return f"{value:g}"
     return str(value)
+
+
+def pairs_of(texts: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` texts as a dict; a value is JSON, or, where it is none, the text itself.
+
+    Examples
+    --------
+    >>> pairs_of(["gravity=9.8", "continuous=true", "map_name=8x8"])
+    {'gravity': 9.8, 'continuous': True, 'map_name': '8x8'}
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"'{text}' is no KEY=VALUE")
+        if key in found:
+            raise click.BadParameter(f"'{key}' is given twice")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = {"True": True, "False": False, "None": None}.get(value, value)
+    return found
+
+
+def seeds_of(text: str) -> tuple[int, ...]:
+    """``0..9`` and ``1,4,7..9`` as numbers, in order.
+
+    Examples
+    --------
+    >>> seeds_of("3,0..2")
+    (3, 0, 1, 2)
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.strip().partition("..")
+        if not first.isdecimal() or (dots and not last.isdecimal()):
+            raise click.BadParameter(f"'{text}' is no list of seeds; expected something like 0..9 or 1,4,7")
+        seeds += range(int(first), int(last or first) + 1)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise click.BadParameter(f"'{text}' names {'a seed twice' if seeds else 'no seed'}")
+    return tuple(seeds)

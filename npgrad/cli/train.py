@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import Any
 
 import click
 
 from ..errors import InvalidInput, NpgradError
 from ..training.config import read_config
-from ..training.settings import TrainSettings
+from ..training.settings import PolicySettings, TrainSettings
 from .app import debug_option
-from .options import options_of
-
-if TYPE_CHECKING:
-    from ..training import RunFolder, TrainingResult
+from .options import options_of, seeds_of
+from .plan import Plan, new_plan, read_settings, resumed_plan, settings_of_pairs
 
 __all__ = ["train"]
 
 FLAGS = "npgrad.flags"
-MAY_CHANGE = ("total_timesteps", "stop_at", "threads", "checkpoint_every", "quiet")  # on resume
-NOT_KEPT = ("out", "resume", "quiet")
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What to run."""
-
-    settings: TrainSettings
-    hyper: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +30,7 @@ class _Flags:
 
     algo: str = ""
     shared: tuple[click.Option, ...] = ()
+    policy: tuple[click.Option, ...] = ()
     own: tuple[click.Option, ...] = ()
 
 
@@ -48,19 +38,21 @@ class _TrainCommand(click.Command):
     """A command with the flags of the algorithm that the command line names."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with _as_usage_error(ctx):
+        with as_usage_error(ctx):
             ctx.meta[FLAGS] = _flags(args)
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         flags = ctx.meta.get(FLAGS, _Flags())
         env, *rest = super().get_params(ctx)
-        return [env, *flags.shared, *flags.own, *rest]
+        return [env, *flags.shared, *flags.policy, *flags.own, *rest]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         flags: _Flags = ctx.meta[FLAGS]
-        shared = [p for p in self.get_params(ctx) if isinstance(p, click.Option) and p not in flags.own]
-        for title, options in (("Options", shared), (f"Settings of {flags.algo}", flags.own)):
+        special = {*flags.policy, *flags.own}
+        shared = [p for p in self.get_params(ctx) if isinstance(p, click.Option) and p not in special]
+        groups = (("Options", shared), ("Policy", flags.policy), (f"Settings of {flags.algo}", flags.own))
+        for title, options in groups:
             with formatter.section(title):
                 formatter.write_dl([record for option in options if (record := option.get_help_record(ctx))])
 
@@ -69,40 +61,64 @@ def _flags(args: list[str]) -> _Flags:
     from ..algorithms.presets import preset
     from ..algorithms.registry import algorithm
 
-    env = next((a for a in args if preset(a)), "")  # only where there is a preset does it matter which it is
-    algo = _option_in(args, "--algo") or _algorithm_of_run(_option_in(args, "--resume"))
-    algo = algo or preset(env).get("algo") or TrainSettings.algo
+    said: dict[str, Any] = {}
+    for path in _values_of(args, "--config")[-1:]:
+        said |= read_settings(path, ())
+    said |= settings_of_pairs(_values_of(args, "--set"), ())
+    env = next((a for a in (*args, str(said.get("env", ""))) if preset(a)), "")  # else it does not matter which it is
+    env = "" if "--no-preset" in args else env
+    algo = next(reversed(_values_of(args, "--algo")), None) or said.get("algo") or _algorithm_of_run(args)
+    algo = str(algo or preset(env).get("algo") or TrainSettings.algo)
     known = preset(env, algo)
-    shared = options_of(TrainSettings, skip=("env",), preset=known, preset_of=env)
-    return _Flags(algo, tuple(shared), tuple(options_of(algorithm(algo).Settings, preset=known, preset_of=env)))
+    return _Flags(
+        algo,
+        tuple(options_of(TrainSettings, skip=("env",), preset=known, preset_of=env)),
+        tuple(options_of(PolicySettings, preset=known, preset_of=env)),
+        tuple(options_of(algorithm(algo).Settings, preset=known, preset_of=env)),
+    )
 
 
-def _option_in(args: list[str], flag: str) -> str | None:
-    """The value of an option before the command line is parsed."""
-    for i, arg in enumerate(args):
-        if arg == flag and i + 1 < len(args):
-            return args[i + 1]
-        if arg.startswith(flag + "="):
-            return arg.removeprefix(flag + "=")
-    return None
+def _values_of(args: list[str], flag: str) -> list[str]:
+    """The values of an option before the command line is parsed."""
+    after = [b for a, b in itertools.pairwise(args) if a == flag]
+    return after + [a.removeprefix(flag + "=") for a in args if a.startswith(flag + "=")]
 
 
-def _algorithm_of_run(folder: str | None) -> str | None:
+def _algorithm_of_run(args: list[str]) -> str | None:
+    from .series import read_series
+
     try:
-        return str(read_config(folder).get("algo", "")) or None if folder else None
+        for folder in _values_of(args, "--resume"):
+            series = read_series(folder)
+            config = series[1] if series else read_config(folder)
+            return str(config.get("algo", "")) or None
     except NpgradError:
-        return None  # told later, with the remedy
+        pass  # told later, with the remedy
+    return None
 
 
 @click.command(cls=_TrainCommand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.argument("env", required=False, metavar="ENV")
+@click.option("--seeds", metavar="LIST", help="One run a seed, as in 0..9 or 1,4,7, and a table at the end.")
+@click.option("--config", metavar="FILE", help="Settings as JSON or TOML; another run's config.json is one.")
+@click.option("--set", "pairs", metavar="NAME=VALUE", multiple=True, help="A setting by its name in config.json.")
+@click.option("--preset/--no-preset", "use_preset", default=True, help="Begin with what is known to work.")
 @debug_option
 @click.pass_context
-def train(ctx: click.Context, /, env: str | None, **values: Any) -> None:
+def train(
+    ctx: click.Context,
+    /,
+    env: str | None,
+    seeds: str | None,
+    config: str | None,
+    pairs: tuple[str, ...],
+    use_preset: bool,
+    **values: Any,
+) -> None:
     """Train an agent in ENV: a Gymnasium id as CartPole-v1, or module:Id for one of your own.
 
-    Environments with a preset need no flag. A flag comes before the preset, the preset before the default.
-    --algo NAME --help shows the settings of another algorithm.
+    Environments with a preset need no flag. A flag comes before --set, that before --config, that before the preset,
+    and the preset before the default. --algo NAME --help shows the settings of another algorithm.
 
     Ctrl-C finishes the iteration, saves, and exits with status 0; --resume DIR goes on from there. A second Ctrl-C
     stops at once, with status 130.
@@ -111,143 +127,86 @@ def train(ctx: click.Context, /, env: str | None, **values: Any) -> None:
     given = {name: value for name, value in values.items() if ctx.get_parameter_source(name) is command_line}
     if env is not None:
         given["env"] = env
-    with _as_usage_error(ctx):
-        plan = _resumed(ctx, given) if given.get("resume") else _new(ctx, given)
-        model = _build(plan)
-    _run(plan, model)
-
-
-def _new(ctx: click.Context, given: dict[str, Any]) -> _Plan:
-    """Flags before presets before defaults."""
-    from ..algorithms.presets import preset
-    from ..algorithms.registry import algorithm
-
-    if "env" not in given:
-        raise click.UsageError("name an environment, as in: npgrad train CartPole-v1; or --resume DIR", ctx)
-    algo = ctx.meta[FLAGS].algo
-    chosen = {**preset(given["env"], algo), "algo": algo, **given}
-    Settings = algorithm(algo).Settings
-    shared = {f.name for f in fields(TrainSettings)}
-    settings = TrainSettings(**{k: v for k, v in chosen.items() if k in shared})
-    if settings.eval_every is None:
-        settings = replace(settings, eval_every=max(1, settings.total_timesteps // 20))
-    hyper = Settings(**{k: v for k, v in chosen.items() if k not in shared})
-    return _Plan(settings, asdict(hyper))
-
-
-def _resumed(ctx: click.Context, given: dict[str, Any]) -> _Plan:
-    """The settings of a run that is there, but for what may change."""
-    config = read_config(given["resume"])
-    kept = {f.name: config[f.name] for f in fields(TrainSettings) if f.name in config}
-    stored = config.get("hyperparameters", {})
-    hyper = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-    for name, value in given.items():
-        before = kept.get(name, hyper.get(name))
-        if name == "out":
-            raise click.UsageError("--out and --resume exclude each other: a resumed run stays in its folder", ctx)
-        if name not in (*MAY_CHANGE, "resume") and value != before:
-            raise InvalidInput(
-                f"{name} is {value}, but the run in {given['resume']} has {before}; a resumed run keeps its settings "
-                "but for --steps, --stop-at, --threads and --checkpoint-every; start a new run to change others"
-            )
-    changed = {name: given[name] for name in (*MAY_CHANGE, "resume") if name in given}
-    return _Plan(TrainSettings(**{**kept, **changed}), hyper)
-
-
-def _build(plan: _Plan) -> Any:
-    """The algorithm on its environment."""
-    from ..algorithms.registry import algorithm
-
-    settings = plan.settings
-    if ":" in settings.env and os.getcwd() not in sys.path:
+    if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` has it, so that a module beside the user is found
-    return algorithm(settings.algo).load()(
-        settings.env,
-        policy=settings.policy,
-        seed=settings.seed,
-        engine=settings.engine,
-        threads=settings.threads,
-        n_envs=settings.n_envs,
-        **plan.hyper,
-    )
+    with as_usage_error(ctx):
+        said = _said(ctx, given, pairs)
+        several = _seeds(said, seeds)
+        if said.get("resume"):
+            _require_alone(ctx, said, seeds=seeds, config=config)
+            several, plan = _resumed(said)
+        else:
+            plan = _new(ctx, said, config, use_preset)
+    if several:
+        from .series import run_series
+
+        ctx.exit(run_series(plan, several))
+    from .run import build, run
+
+    with as_usage_error(ctx, plan):
+        model = build(plan, tuple(said))
+    run(plan, model)
 
 
-def _run(plan: _Plan, model: Any) -> None:
-    """Train in a run folder, and say what came of it."""
-    from ..training import RunFolder
-    from ..training import train as run
+def _kinds(ctx: click.Context) -> tuple[type[Any], ...]:
+    from ..algorithms.registry import algorithm
 
-    settings = plan.settings
-    say = (lambda _line: None) if settings.quiet else click.echo
-    say(model.env_description)
-    config = _config(plan, model)
-    if settings.resume:
-        folder = RunFolder.reopen(settings.resume)
-        begun, now = folder.config.get("versions", {}), config["versions"]
-        changed = [f"{name} {begun[name]}" for name in begun if now.get(name) != begun[name]]
-        if changed:
-            say(f"begun with {', '.join(changed)}: the bits of an uninterrupted run are not promised")
-        folder.write_config({**config, "versions": begun or now})
-    elif settings.out:
-        folder = RunFolder.create(settings.out, config)
-    else:
-        folder = RunFolder.create_default(settings.env, settings.algo, settings.seed, config)
-    try:
-        result = run(
-            model.recipe,
-            seed=settings.seed,
-            total_timesteps=settings.total_timesteps,
-            folder=folder,
-            evaluate=model.evaluate,
-            eval_every=settings.eval_every or 0,
-            eval_episodes=settings.eval_episodes,
-            stop_at=settings.stop_at,
-            progress=not settings.quiet,
-            resume=bool(settings.resume),
-            checkpoint_every=settings.checkpoint_every,
-        )
-    finally:
-        folder.close()
-    say(_summary(settings, result, folder))
+    return TrainSettings, PolicySettings, algorithm(ctx.meta[FLAGS].algo).Settings
 
 
-def _config(plan: _Plan, model: Any) -> dict[str, Any]:
-    from importlib import metadata
+def _said(ctx: click.Context, given: Mapping[str, Any], pairs: tuple[str, ...]) -> dict[str, Any]:
+    """What the command line says, by flags and by --set."""
+    in_pairs = settings_of_pairs(pairs, _kinds(ctx))
+    for name in in_pairs:
+        if name in given and given[name] != in_pairs[name]:
+            raise InvalidInput(f"--set says {name}={in_pairs[name]}, but a flag says {given[name]}; drop one")
+    return {**in_pairs, **given}
 
-    shared = {name: value for name, value in asdict(plan.settings).items() if name not in NOT_KEPT}
-    packages = ("npgrad", "numpy", "numba", "gymnasium")
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))} | {p: metadata.version(p) for p in packages}
-    return shared | {"hyperparameters": dict(plan.hyper), "environment": model.env_description, "versions": versions}
+
+def _seeds(given: dict[str, Any], seeds: str | None) -> tuple[int, ...]:
+    if seeds is None:
+        return ()
+    if "seed" in given:
+        raise InvalidInput(f"seed is {given['seed']}, and --seeds is {seeds}; drop one")
+    return seeds_of(seeds)
 
 
-def _summary(settings: TrainSettings, result: TrainingResult, folder: RunFolder) -> str:
-    from ..training.evaluation import mean_interval
+def _require_alone(ctx: click.Context, given: Mapping[str, Any], **others: Any) -> None:
+    """Raise if --resume is given with what it leaves no room for."""
+    for name, value in {**others, "out": given.get("out")}.items():
+        if value is not None:
+            why = "a resumed run stays in its folder" if name == "out" else "a resumed run keeps its settings"
+            raise click.UsageError(f"--{name} and --resume exclude each other: {why}", ctx)
 
-    lines = []
-    if result.best is not None:
-        returns = result.best.result.returns
-        low, high = mean_interval(returns, seed=settings.seed)
-        lines.append(
-            f"return    {result.best.result.mean_return:.1f}  (95% interval {low:.1f} to {high:.1f}; "
-            f"{len(returns)} greedy episodes, best of {len(result.evaluations)} evaluations)"
-        )
-    elif result.recent_return is not None:
-        lines.append(f"return    {result.recent_return:.1f}  (last training episodes; no evaluation yet)")
-    ended = ""
-    if result.stopped == "threshold":
-        ended = f", stopped at a return of {settings.stop_at:g}" + (
-            "; --stop-at none goes on" if settings.resume else ""
-        )
-    if result.stopped == "interrupted":
-        ended = f", stopped by you; go on with: npgrad train --resume {folder.path}"
-    lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{ended}")
-    lines.append(f"folder    {folder.path}")
-    lines.append(f"evaluate  npgrad eval {folder.path}")
-    return "\n".join(lines)
+
+def _resumed(given: dict[str, Any]) -> tuple[tuple[int, ...], Plan]:
+    """A run, or a series of them, that is there."""
+    from .series import read_series
+
+    series = read_series(given["resume"])
+    seeds, config = series or ((), read_config(given["resume"]))
+    return seeds, resumed_plan(given, given["resume"], config)
+
+
+def _new(ctx: click.Context, said: dict[str, Any], config: str | None, use_preset: bool) -> Plan:
+    from ..algorithms.presets import preset
+
+    in_file = read_settings(config, _kinds(ctx)) if config else {}
+    chosen = {**in_file, **said, "algo": ctx.meta[FLAGS].algo}
+    if not chosen.get("env"):
+        raise click.UsageError("name an environment, as in: npgrad train CartPole-v1; or --resume DIR", ctx)
+    Settings = _kinds(ctx)[-1]
+    if chosen.get("init_from"):
+        from .run import agent_at, settings_of_agent
+
+        own = {f.name for f in fields(Settings)}
+        chosen = {**settings_of_agent(agent_at(chosen["init_from"]), own), **chosen}
+    known = preset(chosen["env"], chosen["algo"]) if use_preset else {}
+    return new_plan(chosen, known, Settings, said)
 
 
 @contextmanager
-def _as_usage_error(ctx: click.Context) -> Iterator[None]:
+def as_usage_error(ctx: click.Context, plan: Plan | None = None) -> Iterator[None]:
     """Settings that are wrong in themselves are wrong usage, under the names of their flags."""
     try:
         yield
@@ -256,4 +215,7 @@ def _as_usage_error(ctx: click.Context) -> Iterator[None]:
         for param in ctx.command.get_params(ctx):
             if text.startswith(f"{param.name} is "):
                 text = param.opts[0] + text.removeprefix(str(param.name))
+        if plan is not None and plan.from_preset:
+            names = ", ".join(plan.from_preset)
+            text += f" (the preset of {plan.settings.env} gave {names}; --no-preset leaves it out)"
         raise click.UsageError(text, ctx) from error

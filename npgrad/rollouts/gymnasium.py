@@ -43,6 +43,10 @@ def make_env(env_id: str, **kwargs: Any) -> Any:
         extra = next((e for e in ("mujoco", "box2d", "atari") if e in str(error).lower()), None)
         fix = f"pip install 'npgrad[{extra}]'" if extra else "install it"
         raise MissingExtra(f"{env_id} needs a package that is not installed ({error}); {fix}") from error
+    except TypeError as error:
+        if not kwargs:
+            raise
+        raise InvalidInput(f"env_kwargs are {kwargs}, and {env_id} could not be made with them: {error}") from error
     except ModuleNotFoundError as error:  # module:Id
         raise InvalidInput(f"{env_id}: {error}; is the module installed, or beside you?") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,6 +53,11 @@ class EvaluationResult:
     def mean_length(self) -> float:
         """Mean over the episodes."""
         return float(np.mean(self.lengths))
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean return, by the bootstrap."""
+        return mean_interval(self.returns, seed=0)
 
 
 def interquartile_mean(values: npt.ArrayLike) -> float:
@@ -153,6 +159,7 @@ def evaluate_policy(
     deterministic: bool = True,
     seed: int = 0,
     return_episode_rewards: bool = False,
+    env_kwargs: Mapping[str, Any] | None = None,
 ) -> tuple[Any, Any]:
     """Run an agent in Gymnasium's original of an environment, in the manner of Stable-Baselines3.
 
@@ -170,6 +177,8 @@ def evaluate_policy(
         Of noise that neither training nor its evaluations see.
     return_episode_rewards : bool
         Give every episode's return and length, not mean and deviation.
+    env_kwargs : dict, optional
+        Passed to `gymnasium.make` with an id.
 
     Returns
     -------
@@ -197,7 +206,7 @@ def evaluate_policy(
     from ..rollouts import GymnasiumRollout
 
     own = isinstance(env, str) or not hasattr(env, "reset")
-    rollout = GymnasiumRollout(env) if own else GymnasiumRollout(lambda: env, n_envs=1)
+    rollout = GymnasiumRollout(env, **(env_kwargs or {})) if own else GymnasiumRollout(env)
     try:
         for name in ("observation_space", "action_space"):
             if getattr(rollout, name) != getattr(agent.policy, name):

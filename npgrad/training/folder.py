@@ -23,7 +23,7 @@ from .config import CONFIG, read_config
 from .curve import learning_curve_svg
 from .tables import Table
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "new_folder"]
 
 PROGRESS = "progress.csv"
 MONITOR = "monitor.csv"
@@ -95,17 +95,7 @@ class RunFolder:
         RunFolderError
             If the folder cannot be written.
         """
-        name = _plain(f"{env_id}-{algo}-seed{seed}")
-        number = 1
-        while True:
-            folder = Path(root) / (name if number == 1 else f"{name}-{number}")
-            with _reported(folder):
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    folder.mkdir()
-                    return cls._begin(folder, config)
-                except FileExistsError:
-                    number += 1
+        return cls._begin(new_folder(f"{env_id}-{algo}-seed{seed}", root), config)
 
     @classmethod
     def reopen(cls, path: str | Path) -> RunFolder:
@@ -218,11 +208,12 @@ class RunFolder:
 
     def _label(self, agent: Agent, state: State, evaluation: Evaluation | None) -> Agent:
         """The agent, with where it comes from."""
-        keys = ("algo", "policy", "seed", "hyperparameters")
+        keys = ("algo", "policy", "policy_options", "env_kwargs", "seed", "hyperparameters")
         info = {"env_id": str(self.config.get("env", ""))} | {k: self.config[k] for k in keys if k in self.config}
         info["timesteps"] = state.timesteps
         if evaluation is not None:
-            info |= {"mean_return": evaluation.result.mean_return, "eval_episodes": len(evaluation.result.returns)}
+            result = evaluation.result
+            info |= {"mean_return": result.mean_return, "ci95": result.interval, "eval_episodes": len(result.returns)}
         return replace(agent, info={**agent.info, **info})
 
     def episodes(self) -> tuple[FloatArray, IntArray]:
@@ -255,6 +246,26 @@ class RunFolder:
 
 
 _NAMES = (CONFIG, PROGRESS, MONITOR, AGENT, LAST_AGENT, CHECKPOINT, PREVIOUS, CURVE)
+
+
+def new_folder(name: str, root: str = "runs") -> Path:
+    """``root/name``, made, or that with the first free of ``-2``, ``-3``, …; the name as one part of a path.
+
+    Raises
+    ------
+    RunFolderError
+        If it cannot be made.
+    """
+    plain, number = _plain(name), 1
+    while True:
+        folder = Path(root) / (plain if number == 1 else f"{plain}-{number}")
+        with _reported(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                number += 1
 
 
 def _plain(name: str) -> str:

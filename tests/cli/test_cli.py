@@ -15,21 +15,6 @@ from npgrad.deploy import load_agent
 SHORT = ["--steps", "400", "--stop-at", "none", "--eval-every", "0", "--eval-episodes", "3"]
 
 
-@pytest.fixture
-def npgrad(capsys, tmp_path, monkeypatch):
-    """Run a command in an empty folder: status, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def run(*args):
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in args])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run
-
-
 def config(path):
     return json.loads((path / "config.json").read_text())
 
