@@ -69,6 +69,13 @@ def test_it_needs_numpy_alone(tmp_path):
     assert done.stdout.splitlines()[-1].split() == ["agent", "numpy"]
 
 
+def test_exporting_needs_numpy_alone():
+    code = "import sys; before = set(sys.modules); import npgrad.deploy.export\n"
+    code += "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["npgrad", "numpy"]
+
+
 def test_bad_observations(tmp_path):
     policy = exported(agent_of("linear softmax"), tmp_path)
     for bad in (np.nan, np.inf, -np.inf):
