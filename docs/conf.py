@@ -22,6 +22,7 @@ extensions = [
     "docstrings",
     "listings",
     "names",
+    "residuals",
     "settings",
 ]
 exclude_patterns = ["_build"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import zip_longest
 
 from .catalogue import CATALOGUE
@@ -94,24 +95,29 @@ def explain(id: str, seed: int = 0, result: Result | None = None) -> str:
     return "\n".join(lines)
 
 
-def residual_table(section: int, seed: int = 0) -> str:
+def residual_table(section: int, seed: int = 0, results: Iterable[Result] | None = None) -> str:
     """What `verify` measures for a section, as a table in Markdown, for pages that derive its statements.
+
+    Parameters
+    ----------
+    section : int
+    seed : int, optional
+    results : iterable of Result, optional
+        What `run` found, if it is known.
 
     Examples
     --------
-    >>> residual_table(1).splitlines()[0]
-    '| id | statement | kind | residual | tolerance |'
+    >>> print(residual_table(2).splitlines()[5])
+    | L4 | E\\_\\{a\\~π\\}\\[f\\] = 0 | quadrature | ... | 1e-10 |
     """
+    rows = run([row.id for row in CATALOGUE.section(section)], seed) if results is None else results
     lines = ["| id | statement | kind | residual | tolerance |", "|---|---|---|---|---|"]
-    return "\n".join([*lines, *_rows_of_page(run([row.id for row in CATALOGUE.section(section)], seed))])
-
-
-def _rows_of_page(results: Iterable[Result]) -> Iterator[str]:
-    for r in results:
-        said = r.statement.replace("|", "\\|")
+    for r in rows:
+        said = re.sub(r"([\\`*_{}\[\]<>|$~])", r"\\\1", r.statement.replace("'", "′"))  # letters, not markup
         printed = "" if r.residual_printed is None else f", as printed {r.residual_printed:.1e}"
         verdict = "" if r.passed else " **fails**"
-        yield f"| {r.id} | {said} | {r.kind} | {r.residual:.1e}{printed}{verdict} | {r.tolerance:.0e} |"
+        lines.append(f"| {r.id} | {said} | {r.kind} | {r.residual:.1e}{printed}{verdict} | {r.tolerance:.0e} |")
+    return "\n".join(lines)
 
 
 def _room(width: int) -> int:

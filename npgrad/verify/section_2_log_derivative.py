@@ -180,13 +180,14 @@ def partial_observability(problem: Problem) -> Finding:
 @statement(
     id="L6",
     section=2,
-    statement="∇∫ = ∫∇ needs a support free of θ and an integrable bound: U(0, θ), f = x gives ½ against −½",
+    statement="∇∫ = ∫∇ is sure with a support free of θ and an integrable bound; U(0, θ), f = x: ½ against −½",
     source="Seita, 10-703",
     kind="exact",
 )
 def when_derivatives_pass(problem: Problem) -> Finding:
     """x ~ U(0, θ): E x = θ/2, whose derivative is ½. The score is ∇log(1/θ) = −1/θ, and E[−x/θ] = −½. Leibniz' rule has
-    the moving end besides: p(θ) f(θ) · dθ/dθ = 1, and −½ + 1 = ½.
+    the moving end besides: p(θ) f(θ) · dθ/dθ = 1, and −½ + 1 = ½. The conditions suffice and are not necessary: with
+    f(x) = x(c − x), which is 0 at the moving end when θ = c, both sides are −c/6.
 
     A fixed support is not enough. With probability θ let x be exponential with rate θ², else 0, and f = 1[x > 0]: the
     mean is θ, its derivative 1. But p_θ(x) = θ³ exp(−θ²x) has ∂p/∂θ = 0 at θ = 0 for every x > 0: the integral of the
@@ -199,11 +200,15 @@ def when_derivatives_pass(problem: Problem) -> Finding:
     """
     theta = float(problem.rng().uniform(0.5, 2.0))
 
-    def mean(x: float) -> float:
-        return float(integral(lambda a: a / x, [0.0, x]))
+    def both_sides(f: Callable[[Array], Array]) -> tuple[float, float]:  # ∇E f and E[∇log p f] under U(0, θ)
+        def mean(end: float) -> float:
+            return float(integral(lambda x: f(x) / end, [0.0, end]))
 
-    slope = (mean(theta + 0.25) - mean(theta - 0.25)) / 0.5  # exact: the mean is linear in θ
-    by_score = float(integral(lambda a: (a / theta) * (-1 / theta), [0.0, theta]))
+        by_score = float(integral(lambda x: f(x) / theta * (-1 / theta), [0.0, theta]))
+        return (mean(theta + 0.25) - mean(theta - 0.25)) / 0.5, by_score
+
+    slope, by_score = both_sides(lambda x: x)  # central differences are exact: means are linear and quadratic in θ
+    parabola = both_sides(lambda x: x * (theta - x))
     boundary = (1 / theta) * theta
 
     small = theta / 10
@@ -217,6 +222,7 @@ def when_derivatives_pass(problem: Problem) -> Finding:
     return Finding(
         worst(
             difference([slope, by_score, by_score + boundary], [0.5, -0.5, 0.5]),
+            difference(parabola, [-theta / 6] * 2),
             difference(mass / small, 1.0),
             must(rates[1] < rates[0] < 1e-7),
         ),
