@@ -66,6 +66,7 @@ def test_residual_table_is_markdown():
     lines = residual_table(2).splitlines()
     assert len(lines) == 2 + len(CATALOGUE.section(2))
     assert {line.replace("\\|", "").count("|") for line in lines} == {6}
+    assert residual_table(2, results=run(["L4"])).splitlines()[2].startswith("| L4 | E\\_")
     with pytest.raises(UnknownName, match="unknown section"):
         residual_table(99)
 
