@@ -24,6 +24,7 @@ extensions = [
     "names",
     "residuals",
     "settings",
+    "statements",
 ]
 exclude_patterns = ["_build"]
 default_role = "py:obj"  # `name` in a docstring

@@ -1,4 +1,6 @@
-"""Ids of the catalogue (S1, P3, B5, …) in prose become links to where they are derived, wherever that is written."""
+"""Ids of the catalogue (S1, P3, B5, …) in prose become links: to the heading under which they are derived, wherever
+that is written, else to the catalogue.
+"""
 
 import re
 
@@ -21,7 +23,7 @@ def link_ids(app, doctree, docname):
             continue
         parts = []
         for i, part in enumerate(ID.split(text)):
-            target = labels.get(part.lower()) if i % 2 else None
+            target = labels.get(part.lower()) or labels.get(f"catalogue-{part.lower()}") if i % 2 else None
             if target is None or at_home(text, target, docname):
                 parts.append(nodes.Text(part))
             else:
