@@ -20,7 +20,8 @@ from ..distributions import Bernoulli, Categorical, DiagonalGaussian, Distributi
 from ..errors import InvalidInput
 from ..functions import MLP, Concatenated, Constant, Fixed, Function, Linear
 from ..policies import Clip, ComposedPolicy, Identity, Normaliser, Offset, Rescale, Tanh
-from ..spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space, entry, flat_dim
+from ..spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple, entry, flat_dim
+from ..spaces.kinds import spread
 from ..types import Array
 
 __all__ = ["Chain", "Head", "Layer", "Numbers", "Program"]
@@ -77,6 +78,11 @@ class Head:
     y: int
     act: int
     noise: int
+
+    @property
+    def columns(self) -> int:
+        """How many columns of the latent action it gives."""
+        return 1 if self.kind == "categorical" else self.n
 
 
 _HEADS: dict[type, str] = {Categorical: "categorical", DiagonalGaussian: "gaussian", Bernoulli: "bernoulli"}
@@ -159,7 +165,7 @@ class Program:
     @property
     def n_act(self) -> int:
         """Columns of an action."""
-        return sum(1 if head.kind == "categorical" else head.n for head in self.heads)
+        return sum(head.columns for head in self.heads)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -240,11 +246,22 @@ def _require_actions(space: Space, distribution: Distribution) -> None:
         raise InvalidInput(f"{type(distribution).__name__} with action space {space} cannot be exported")
 
 
-def _names(space: Space) -> Iterator[str]:
-    if isinstance(space, Discrete):
-        yield from (f"1 if obs is {space.start + i}, else 0" for i in range(space.n))
-    else:
-        yield from (entry(space, i) for i in range(flat_dim(space)))
+def _names(space: Space, name: str = "obs") -> Iterator[str]:
+    """What each entry of a flattened x says."""
+    match space:
+        case Dict() | Tuple():
+            keys: tuple[Any, ...] = space.names if isinstance(space, Dict) else tuple(range(len(space.parts)))
+            for key, part in zip(keys, space.parts, strict=True):
+                yield from _names(part, f"{name}[{key!r}]")
+        case Discrete():
+            yield from (f"1 if {name} is {space.start + i}, else 0" for i in range(space.n))
+        case MultiDiscrete():
+            starts = spread(space.start, space.shape)
+            for n, (place, start) in zip(space.nvec, np.ndenumerate(starts), strict=True):
+                at = f"{name}[{', '.join(map(str, place))}]"
+                yield from (f"1 if {at} is {start + i}, else 0" for i in range(n))
+        case _:
+            yield from (entry(space, i, name) for i in range(flat_dim(space)))
 
 
 def _unsupported(what: str, part: object, known: tuple[type, ...]) -> InvalidInput:

@@ -157,7 +157,7 @@ def _test(program: Program, precision: str) -> Iterator[str]:
     yield f"#define NPG_TOLERANCE {TOLERANCE[precision]}"
     yield c_text.table("npg_real", "npg_golden_obs", golden.obs, precision)
     yield c_text.table("double", "npg_golden_noise", golden.noise)
-    for name in ("action", "latent", "drawn", "log_prob"):
+    for name in ("action", "latent", "drawn", "log_prob", "size"):
         yield c_text.table("double", f"npg_golden_{name}", np.asarray(getattr(golden, name), np.float64))
     seeds, episodes, steps = zip(*golden.places, strict=True)
     yield _integers("uint64_t", "npg_golden_seed", seeds)

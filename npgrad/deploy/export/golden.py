@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import noise
+from ...errors import InvalidInput
 from ...types import Array, FloatArray
 from ..program import Program
 
@@ -26,6 +27,7 @@ class Golden:
     latent: Array
     drawn: Array
     log_prob: FloatArray
+    size: FloatArray  # 1 + max |y| + Σ |y ∂log p/∂y|: what rounding grows with
 
 
 def golden_vectors(program: Program) -> Golden:
@@ -41,18 +43,25 @@ def golden_vectors(program: Program) -> Golden:
     places = [(int(a), int(b) >> 1, int(c) >> 32) for a, b, c in bits]  # seed, episode, step
     numbers = np.stack([noise.draw(policy.draws, seed, noise.ACTION, e, t) for seed, e, t in places])
 
-    def acted(theta: Array) -> tuple[Array, ...]:
+    def acted(theta: Array) -> tuple[Array, Array, Array]:
         mode, _, _ = policy.act(theta, obs)
         latent, log_prob, _ = policy.act(theta, obs, numbers)
-        return _rows(mode), _rows(latent), log_prob
+        return mode, latent, log_prob
 
-    mode, latent, log_prob = acted(theta)
-    steady = np.isfinite(log_prob)
-    for _ in range(4):
-        other = acted(theta * (1 + 1e-4 * rng.normal(size=theta.shape)))
-        for a, b in zip((mode, latent), other, strict=False):
-            steady &= (np.abs(a - b) < 0.5).all(axis=1)
+    discrete = np.repeat([h.kind != "gaussian" for h in program.heads], [h.columns for h in program.heads])
+    with np.errstate(all="ignore"):
+        mode, latent, log_prob = acted(theta)
+        y = policy.at(theta, obs, mode).y
+        score = policy.distribution.score(y, latent)
+        steady = np.isfinite(log_prob) & np.isfinite(_rows(latent)).all(axis=1)
+        for _ in range(4):
+            for a, b in zip((mode, latent), acted(theta * (1 + 1e-4 * rng.normal(size=theta.shape))), strict=False):
+                steady &= (_rows(a) == _rows(b))[:, discrete].all(axis=1)
     chosen = np.flatnonzero(steady)[:COUNT]
+    if not len(chosen):
+        raise InvalidInput("no observation leads to an action that is finite and steady; are the parameters sound?")
+    seen = np.where(np.isfinite(y), y, 0)[chosen]  # masked logits are −∞, and count for nothing
+    size = 1 + np.abs(seen).max(axis=1) + np.abs(seen * score[chosen]).sum(axis=1)
 
     def mapped(rows: Array) -> Array:
         return _rows(policy.action_map(rows[chosen].reshape(len(chosen), *policy.distribution.act_shape)))
@@ -62,9 +71,10 @@ def golden_vectors(program: Program) -> Golden:
         [places[i] for i in chosen],
         numbers[chosen],
         mapped(mode),
-        latent[chosen],
+        _rows(latent)[chosen],
         mapped(latent),
         log_prob[chosen],
+        size,
     )
 
 

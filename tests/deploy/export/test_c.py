@@ -82,6 +82,17 @@ def test_the_self_test_passes_and_can_fail(name, precision, tmp_path):
     assert subprocess.run([tmp_path / "test"], check=False).returncode == 1
 
 
+@pytest.mark.parametrize("precision", ["double", "float"])
+def test_the_self_test_of_large_actions(precision, tmp_path):
+    policy = make_policy((REALS, Box(-1e9, 1e9, (2,))), log_std_init=-3.0)
+    theta = agent_of("fixed σ, rescale").theta * 1e4
+    source, _ = export_c(Agent(policy, np.append(theta, [-3.0, -2.0])), tmp_path, precision)
+    gcc("-DNPG_SELF_TEST", source, "-o", tmp_path / "test", "-lm")
+    assert subprocess.run([tmp_path / "test"], check=False).returncode == 0
+    with pytest.raises(InvalidInput, match="no observation leads to an action that is finite"):
+        export_c(Agent(policy, np.append(theta, [900.0, 0.0])), tmp_path, precision)
+
+
 @pytest.mark.parametrize("name", ["masked", "mixture of kinds"])
 def test_no_warnings_no_undefined_behaviour(name, tmp_path):
     source, _ = export_c(agent_of(name), tmp_path, "double", learning=True)

@@ -1,6 +1,6 @@
-static int npg_close(double got, double expected)
+static int npg_close(int i, double got, double expected)
 {
-    return fabs(got - expected) <= NPG_TOLERANCE * (1 + fabs(expected));
+    return fabs(got - expected) <= NPG_TOLERANCE * npg_golden_size[i] * (1 + fabs(expected));
 }
 
 static int npg_golden_holds(int i)
@@ -22,10 +22,10 @@ static int npg_golden_holds(int i)
     if (status != NPG_OK)
         return 0;
     for (j = 0; j < NPG_N_ACT; j++) {
-        holds &= npg_close(action[j], npg_golden_action[i][j]) && npg_close(drawn[j], npg_golden_drawn[i][j]);
-        holds &= npg_close(latent[j], npg_golden_latent[i][j]);
+        holds &= npg_close(i, action[j], npg_golden_action[i][j]) && npg_close(i, drawn[j], npg_golden_drawn[i][j]);
+        holds &= npg_close(i, latent[j], npg_golden_latent[i][j]);
     }
-    return holds && npg_close(log_prob, npg_golden_log_prob[i]) && npg_close(again, npg_golden_log_prob[i]);
+    return holds && npg_close(i, log_prob, npg_golden_log_prob[i]) && npg_close(i, again, npg_golden_log_prob[i]);
 }
 
 /* 0, or the number of the first golden vector that does not come out */
