@@ -16,6 +16,8 @@ from .options import Setting
 
 __all__ = ["verify"]
 
+MANY = 40  # statements
+
 
 @click.command("verify", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("ids", nargs=-1, metavar="[ID]...")
@@ -66,7 +68,9 @@ def verify(
     if as_table:
         click.echo(header(width))
     results: list[Result] = []
-    for result in run_each(chosen, seed, processes=processes or min(2, os.cpu_count() or 1)):
+    if processes is None:  # to start another costs a second
+        processes = 1 if len(chosen) < MANY else min(2, os.cpu_count() or 1)
+    for result in run_each(chosen, seed, processes=processes):
         results.append(result)
         if as_table:
             click.echo(table_row(result, width))

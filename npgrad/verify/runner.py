@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -108,10 +109,18 @@ def run_each(ids: Iterable[str] | None = None, seed: int = 0, *, processes: int 
         return
     # a fresh process knows the sections, but not what was registered in this one
     shared = [row.id for row in rows if not row.own]
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as executor:
+    executor = ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is for this process
+    )
+    try:
         elsewhere = executor.map(check, shared)
         for row in rows:
             yield next(elsewhere) if row.id in shared else check(row.id)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _check(id: str, seed: int) -> Result:
