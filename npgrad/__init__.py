@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from .rollouts import make_rollout
     from .training import evaluate_policy
     from .types import Batch, State
+    from .verify.certify import certify
+    from .verify.diagnose import diagnose
 
 _WHERE = {
     "Agent": "deploy",
     "Batch": "types",
     "REINFORCE": "algorithms.reinforce",
     "State": "types",
+    "certify": "verify.certify",
+    "diagnose": "verify.diagnose",
     "evaluate_policy": "training",
     "load_agent": "deploy",
     "make_policy": "policies",
@@ -34,6 +38,8 @@ __all__ = [
     "Batch",
     "State",
     "__version__",
+    "certify",
+    "diagnose",
     "evaluate_policy",
     "load_agent",
     "make_policy",
