@@ -85,6 +85,7 @@ class Statement:
 
         Examples
         --------
+        >>> from npgrad.verify import CATALOGUE
         >>> CATALOGUE["O1"](seed=0).residual < 1e-10
         True
         """
@@ -214,7 +215,7 @@ def statement(
     Examples
     --------
     >>> from npgrad.oracle import gradient, separable_moments
-    >>> from npgrad.verify import Problem, difference, run, statement
+    >>> from npgrad.verify import CATALOGUE, Problem, difference, run, statement
     >>> @statement(id="MY1", statement="Doubled rewards double the mean of my estimator", source="me", kind="exact")
     ... def doubled(problem: Problem):
     ...     \"\"\"E Σ_t f_t 2G_t = 2 ∇J, since E is linear.\"\"\"
