@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UnknownName
-from . import actor_critic_settings, settings
+from . import actor_critic_settings, perturbation_settings, settings
 
 SPACES = ("Discrete", "Box", "MultiDiscrete", "MultiBinary")
 
@@ -72,6 +72,42 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
         action_spaces=SPACES,
         Settings=actor_critic_settings.PPOSettings,
         where="npgrad.algorithms.ppo:PPO",
+    ),
+    "es": AlgorithmEntry(
+        summary="evolution strategies: antithetic pairs, shaped returns",
+        action_spaces=SPACES,
+        Settings=perturbation_settings.ESSettings,
+        where="npgrad.algorithms.perturbation:ES",
+    ),
+    "ars": AlgorithmEntry(
+        summary="augmented random search, V1 to V2-t",
+        action_spaces=SPACES,
+        Settings=perturbation_settings.ARSSettings,
+        where="npgrad.algorithms.perturbation:ARS",
+    ),
+    "fd": AlgorithmEntry(
+        summary="finite differences of returns, common random numbers",
+        action_spaces=SPACES,
+        Settings=perturbation_settings.FDSettings,
+        where="npgrad.algorithms.perturbation:FD",
+    ),
+    "pgpe": AlgorithmEntry(
+        summary="policy gradient over a distribution of θ, with its own σ for every parameter",
+        action_spaces=SPACES,
+        Settings=perturbation_settings.PGPESettings,
+        where="npgrad.algorithms.perturbation:PGPE",
+    ),
+    "hill": AlgorithmEntry(
+        summary="hill climbing with moves that adapt",
+        action_spaces=SPACES,
+        Settings=perturbation_settings.HillClimbingSettings,
+        where="npgrad.algorithms.selection:HillClimbing",
+    ),
+    "ga": AlgorithmEntry(
+        summary="genetic algorithm: truncation, mutation, an elite of one",
+        action_spaces=SPACES,
+        Settings=perturbation_settings.GeneticSettings,
+        where="npgrad.algorithms.selection:Genetic",
     ),
 }
 

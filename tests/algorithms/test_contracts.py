@@ -15,6 +15,12 @@ SMALL = {  # settings with which a few hundred steps are several iterations
     "ppo": {"n_steps": 16, "batch_size": 32, "n_epochs": 2},
     "npg": {"n_episodes": 4},
     "trpo": {"n_episodes": 4},
+    "es": {"n_pairs": 3},
+    "ars": {"n_delta": 3, "n_top": 2, "normalize_observations": True},
+    "fd": {"n_episodes": 1},
+    "pgpe": {"n_pairs": 3},
+    "hill": {"n_episodes": 2},
+    "ga": {"n_population": 5, "n_parents": 2},
 }
 LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "reinforce": {"n_episodes": 8, "learning_rate": 0.3, "gamma": 0.99},
@@ -22,11 +28,18 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "ppo": {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "learning_rate": 0.01, "n_epochs": 10},
     "npg": {"gae_lambda": 1.0},
     "trpo": {"gae_lambda": 1.0, "delta": 0.05},
+    "es": {"n_pairs": 8},
+    "ars": {"n_delta": 4, "normalize_observations": False, "delta_std": 0.2, "learning_rate": 0.1},
+    "fd": {"n_episodes": 2},
+    "pgpe": {"n_pairs": 8},
+    "hill": {"n_episodes": 4},
+    "ga": {"n_population": 16, "n_parents": 4},
 }
 
 
 def make(name, env="CartPole-v1", **kwargs):
-    return ALGORITHMS[name].load()(env, **({"n_envs": 4} | SMALL[name] | kwargs))
+    small = {"policy_kwargs": {"hidden": (4,)}, "n_envs": 4} | SMALL[name]
+    return ALGORITHMS[name].load()(env, **(small | kwargs))
 
 
 def run(recipe, state, iterations):
@@ -84,7 +97,7 @@ def test_it_learns(name):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_unknown_settings_get_near_matches(name):
     with pytest.raises(UnknownName, match="did you mean"):
-        make(name, gama=0.9)
+        make(name, normalize_observation=True)
 
 
 @pytest.mark.parametrize("name", ["a2c", "ppo", "npg", "trpo"])
