@@ -21,6 +21,7 @@ COMMANDS = {
     "eval": ("npgrad.cli.evaluate:evaluate", "Evaluate a trained agent in Gymnasium's original environment."),
     "verify": ("npgrad.cli.verify:verify", "Check every statement of the lectures, and show by how much it holds."),
     "export": ("npgrad.cli.export:export", "Export a trained agent to C, ONNX or one Python file."),
+    "variance": ("npgrad.cli.variance:variance", "Measure how much estimators of the gradient vary."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
 }
 
