@@ -19,6 +19,10 @@ __all__ = ["cli", "debug_option", "main"]
 COMMANDS = {
     "train": ("npgrad.cli.train:train", "Train an agent in an environment."),
     "eval": ("npgrad.cli.evaluate:evaluate", "Evaluate a trained agent in Gymnasium's original environment."),
+    "plot": ("npgrad.cli.plot:plot", "Draw the learning curves of one run or many."),
+    "compare": ("npgrad.cli.compare:compare", "Say which of two runs, or series of runs, is better, and how surely."),
+    "watch": ("npgrad.cli.watch:watch", "Watch a trained agent, on the screen or as a GIF or MP4."),
+    "info": ("npgrad.cli.info:info", "Say what an agent is: policy, spaces, size, score, speed."),
     "verify": ("npgrad.cli.verify:verify", "Check every statement of the lectures, and show by how much it holds."),
     "export": ("npgrad.cli.export:export", "Export a trained agent to C, ONNX or one Python file."),
     "variance": ("npgrad.cli.variance:variance", "Measure how much estimators of the gradient vary."),

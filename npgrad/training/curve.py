@@ -11,7 +11,7 @@ import numpy as np
 from ..types import FloatArray, IntArray
 from .checkpoint import Evaluation
 
-__all__ = ["learning_curve_svg", "nice_ticks"]
+__all__ = ["learning_curve_svg", "nice_ticks", "short_number"]
 
 WIDTH, HEIGHT = 720, 405
 LEFT, RIGHT, TOP, BOTTOM = 62, 30, 66, 50  # margins
@@ -116,11 +116,11 @@ def _axes(frame: _Frame) -> str:
     for value in nice_ticks(frame.low, frame.high):
         y = frame.y(value)
         lines.append(f"M{LEFT} {y}H{WIDTH - RIGHT}")
-        labels.append(f'<text x="{LEFT - 9}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>')
+        labels.append(f'<text x="{LEFT - 9}" y="{y + 4:.1f}" text-anchor="end">{short_number(value)}</text>')
     for value in nice_ticks(0, frame.end, 6):
         x = frame.x(value)
         lines.append(f"M{x} {bottom}v5")
-        labels.append(f'<text x="{x}" y="{bottom + 19}" text-anchor="middle">{_number(value)}</text>')
+        labels.append(f'<text x="{x}" y="{bottom + 19}" text-anchor="middle">{short_number(value)}</text>')
     labels.append(f'<text x="{LEFT + frame.width / 2}" y="{HEIGHT - 11}" text-anchor="middle">timesteps</text>')
     labels.append(f'<text x="16" y="{TOP - 13}">return of an episode</text>')
     return (
@@ -167,7 +167,7 @@ def _threshold(frame: _Frame, threshold: float | None) -> str:
     return (
         f'<path class="rule" d="M{LEFT} {y}H{WIDTH - RIGHT}" fill="none" stroke="{SOFT}" stroke-dasharray="5 4"/>\n'
         f'<text class="soft" x="{WIDTH - RIGHT}" y="{y - 6:.1f}" text-anchor="end" fill="{SOFT}">'
-        f"stop at {_number(threshold)}</text>"
+        f"stop at {short_number(threshold)}</text>"
     )
 
 
@@ -197,8 +197,14 @@ def _path(xs: Sequence[float], ys: Sequence[float]) -> str:
     return "M" + "L".join(f"{x} {y}" for x, y in zip(xs, ys, strict=True))
 
 
-def _number(value: float) -> str:
-    """A number for a tick: 1500 → 1,500, 20000 → 20k, 3e6 → 3M."""
+def short_number(value: float) -> str:
+    """A number for a tick.
+
+    Examples
+    --------
+    >>> [short_number(x) for x in (1500.0, 20_000.0, 3e6, -0.5)]
+    ['1,500', '20k', '3M', '−0.5']
+    """
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= max(unit, 1e4):
             return f"{value / unit:g}{name}".replace("-", "−")

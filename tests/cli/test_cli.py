@@ -9,6 +9,7 @@ import pytest
 
 from npgrad.algorithms.registry import ALGORITHMS
 from npgrad.cli import main
+from npgrad.cli.app import COMMANDS
 from npgrad.cli.options import flag_of
 from npgrad.deploy import load_agent
 
@@ -312,7 +313,10 @@ print(*sorted({m.split('.')[0] for m in sys.modules}), file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("args", [["--help"], ["train", "--help"], ["train", "CartPole-v1", "-h"], ["eval", "--help"]])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["train", "CartPole-v1", "-h"], *([name, "--help"] for name in COMMANDS)],
+)
 def test_help_imports_nothing_heavy(args):
     loaded = python(LOADED, *args).stderr.split()
     assert "click" in loaded
