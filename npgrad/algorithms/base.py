@@ -140,8 +140,13 @@ class Algorithm(ABC):
         *,
         callback: Callback | Sequence[Callback] = (),
         progress_bar: bool = False,
+        eval_every: int = 0,
+        eval_episodes: int = 10,
+        stop_at: float | None = None,
     ) -> Self:
         """Train for that many more timesteps.
+
+        With evaluations, `agent`, `predict` and `save` are those of the best one; else of the last iteration.
 
         Parameters
         ----------
@@ -151,13 +156,25 @@ class Algorithm(ABC):
             Called after each iteration; one that returns False ends the training.
         progress_bar : bool, optional
             Show a bar on standard error.
+        eval_every : int, optional
+            Timesteps from one evaluation to the next; 0: none, or, with `stop_at`, twenty of them.
+        eval_episodes : int, optional
+            Greedy episodes of an evaluation.
+        stop_at : float, optional
+            End when an evaluation has this mean return.
         """
         require_positive("total_timesteps", total_timesteps)
         done = 0 if self.state is None else self.state.timesteps
+        if stop_at is not None and not eval_every:
+            eval_every = max(1, total_timesteps // 20)
         result = train(
             self.recipe_for(done + total_timesteps),
             seed=self.seed,
             total_timesteps=done + total_timesteps,
+            evaluate=self.evaluate if eval_every else None,
+            eval_every=eval_every,
+            eval_episodes=eval_episodes,
+            stop_at=stop_at,
             callbacks=[callback] if callable(callback) else callback,
             progress=progress_bar,
             state=self.state,
