@@ -5,25 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
-from .settings import OPTIMIZER_NAMES, SharedSettings, hyper, require_known
+from .settings import CRITIC_NAMES, OPTIMIZER_NAMES, CriticSettings, hyper, require_known
 
 __all__ = ["A2CSettings", "ActorCriticSettings", "NPGSettings", "PPOSettings", "TRPOSettings"]
 
-CRITIC_NAMES = ("quadratic", "mlp", "linear")
-
 
 @dataclass(frozen=True)
-class ActorCriticSettings(SharedSettings):
-    """What all that learn a V have in common."""
+class ActorCriticSettings(CriticSettings):
+    """What all actor-critics have in common."""
 
     n_steps: int | None = hyper(None, "timesteps of every environment in an iteration, across episodes")
     n_episodes: int | None = hyper(None, "or: complete episodes in an iteration")
     gamma: float = hyper(0.99, "discount factor γ")
     gae_lambda: float = hyper(0.95, "λ of the advantages: 0 one step, 1 all that is left")
-    critic: str = hyper("mlp", "V as a perceptron, or linear in the observation, its square and time", CRITIC_NAMES)
-    critic_hidden: tuple[int, ...] = hyper((64, 64), "hidden units of the critic's perceptron")
-    critic_learning_rate: float = hyper(1e-3, "step size of the critic's perceptron")
-    critic_epochs: int = hyper(10, "passes over the batch for the critic's perceptron")
     normalize_advantage: bool = hyper(True, "standardise the advantages of a batch: a scale, and a small bias")
 
     def __post_init__(self) -> None:
@@ -32,12 +26,11 @@ class ActorCriticSettings(SharedSettings):
 
         if (self.n_steps is None) == (self.n_episodes is None):
             raise InvalidInput(f"n_steps is {self.n_steps} and n_episodes {self.n_episodes}, expected one of them")
-        for name in ("n_steps", "n_episodes", "critic_learning_rate", "critic_epochs"):
+        for name in ("n_steps", "n_episodes"):
             if getattr(self, name) is not None:
                 require_positive(name, getattr(self, name))
         require_probability("gamma", self.gamma)
         require_probability("gae_lambda", self.gae_lambda)
-        require_known("critic", self.critic, CRITIC_NAMES)
 
 
 @dataclass(frozen=True)

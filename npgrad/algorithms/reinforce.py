@@ -1,86 +1,154 @@
-"""REINFORCE (Williams 1992): θ ← θ + α ĝ, with ĝ = 1/N Σ_i Σ_t γ^t (G_{i,t} − b_{i,t}) f_{i,t} (P3, P4)."""
+"""REINFORCE (Williams 1992): θ ← θ + α ĝ, with ĝ = 1/N Σ_i Σ_t γ^t (G_{i,t} − b_{i,t}) f_{i,t} (P3, P4).
+
+Its options: the whole return for G (P1), every baseline (B1 … B5), GAE for G − b (P8), standardised weights, and β ∇H_t
+beside each term (P12).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-import numpy as np
-
-from ..baselines import BASELINES, RETURN_BASELINES
+from ..baselines import (
+    BASELINES,
+    RETURN_BASELINES,
+    StateBaseline,
+    biased_optimal,
+    biased_optimal_per_coordinate,
+    leave_one_out_optimal,
+    leave_one_out_optimal_per_coordinate,
+)
+from ..critics import Values, lambda_return
 from ..deploy import Agent
-from ..estimators import Estimator, PolicyGradient
+from ..estimators import (
+    GAE,
+    EntropyBonus,
+    Estimator,
+    OptimalBaselineGradient,
+    PolicyGradient,
+    Psi,
+    ScoreFunction,
+    Standardised,
+    reward_to_go,
+    total_return,
+)
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..policies import Policy
-from ..policies.normaliser import Moments
-from ..rollouts import Rollout
 from ..training import Metrics, RewardScaling, Schedule, diagnose
-from ..types import State
+from ..types import Array, Batch, FloatArray, State
 from .base import Algorithm, initial_theta
+from .experience import Experience
 from .settings import ReinforceSettings
+from .value import ValueFit, value_of
 
-__all__ = ["REINFORCE", "Reinforce"]
+__all__ = ["OPTIMAL_BASELINES", "REINFORCE", "Reinforce", "estimator_of", "targets_of"]
+
+OPTIMAL_BASELINES: dict[str, Callable[[Array, FloatArray], Array | float]] = {
+    "optimal": leave_one_out_optimal,
+    "optimal-per-coordinate": leave_one_out_optimal_per_coordinate,
+    "optimal-biased": biased_optimal,
+    "optimal-per-coordinate-biased": biased_optimal_per_coordinate,
+}
+
+
+def estimator_of(
+    settings: ReinforceSettings, values: Values | None = None, executor: Executor | None = None
+) -> Estimator:
+    """The estimator of an iteration: Ψ = γ^t (G − b), or what else the settings ask for.
+
+    Parameters
+    ----------
+    settings : ReinforceSettings
+    values : Values, optional
+        V on the batch that is to come; baseline ``"value"`` needs it.
+    executor : concurrent.futures.Executor, optional
+
+    Examples
+    --------
+    >>> estimator_of(ReinforceSettings(baseline="optimal", causality=False)).gamma
+    1.0
+    """
+    s = settings
+    if s.baseline in OPTIMAL_BASELINES:
+        return OptimalBaselineGradient(s.gamma, OPTIMAL_BASELINES[s.baseline], executor=executor)
+    if values is None:
+        baseline = (BASELINES if s.causality else RETURN_BASELINES)[s.baseline]
+    else:
+        baseline = StateBaseline(lambda batch: values.rows)
+    psi: Psi = PolicyGradient(s.gamma, s.causality, discount_states=False, baseline=baseline).weights  # G_t − b_t
+    if values is not None and s.gae_lambda is not None:
+        psi = GAE(lambda batch: values, s.gamma, s.gae_lambda)
+    if s.normalize_advantage:
+        psi = Standardised(psi)
+    discount = s.gamma if s.causality and s.discount_states else 1.0  # the whole return has its own γ^t
+    if s.ent_coef:
+        return EntropyBonus(psi, s.ent_coef, discount, executor=executor)
+    return ScoreFunction(psi, discount, executor=executor)
+
+
+def targets_of(settings: ReinforceSettings, batch: Batch, values: Values) -> FloatArray:
+    """What V is fitted to: G_t, or G^λ_t where GAE is used; with the whole return, R."""
+    if settings.gae_lambda is not None:
+        return lambda_return(batch, values, settings.gamma, settings.gae_lambda)
+    return (reward_to_go if settings.causality else total_return)(batch, settings.gamma)
 
 
 @dataclass(frozen=True)
 class Reinforce:
     """The recipe: collect N episodes, estimate, ascend."""
 
-    rollout: Rollout
-    policy: Policy
-    estimator: Estimator
+    experience: Experience
     optimizer: Optimizer
-    n_episodes: int
+    estimator: Callable[[Values | None], Estimator]
+    targets: Callable[[Batch, Values], FloatArray]
+    value: ValueFit | None = None
     schedule: Schedule = field(default_factory=Schedule)
-    rewards: RewardScaling = field(default_factory=RewardScaling)
-    normalize_observations: bool = False
-    executor: Executor | None = None
     name: str = "reinforce"
 
+    @property
+    def policy(self) -> Policy:
+        """π."""
+        return self.experience.policy
+
     def init(self, seed: int) -> State:
-        """θ_0 and the optimiser's moments."""
+        """θ_0 and the optimiser's moments, w_0 if there is a critic."""
         theta = initial_theta(self.policy, seed)
-        state = State(seed=seed, iteration=0, timesteps=0, episodes=0, theta=theta)
-        groups = {"optimizer": self.optimizer.init(theta), "rewards": self.rewards.init()}
-        if self.normalize_observations:
-            groups["normaliser"] = Moments.of(np.empty((0, self.policy.n_obs))).as_arrays()
-        return state.with_groups(**groups)
+        groups = {"optimizer": self.optimizer.init(theta)} | self.experience.init(theta)
+        if self.value is not None:
+            groups["critic"] = self.value.init(seed)
+        return State(seed, 0, 0, 0, theta).with_groups(**groups)
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
-        policy, theta = self.policy_at(state), state.theta
-        batch = self.rollout.episodes(
-            policy, theta, seed=state.seed, first=state.episodes, count=self.n_episodes, executor=self.executor
-        )
-        scaled, rewards = self.rewards(batch, state.group("rewards"))
-        estimate = self.estimator(policy, theta, scaled)  # ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}
+        data = self.experience.collect(state)
+        policy, theta, batch, groups = data.policy, state.theta, data.scaled, data.groups
+        values, targets = None, None
+        if self.value is not None:
+            w = state.group("critic")
+            values = self.value.critic(w, policy)(batch)  # V of earlier episodes: no bias (B1)
+            targets = self.targets(batch, values)
+            groups["critic"] = self.value.fit(w, policy, batch, targets, state.seed, state.iteration)
+        estimate = self.estimator(values)(policy, theta, batch)  # ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}
         optimizer = self.schedule(self.optimizer, state.timesteps)
-        new_theta, moments = optimizer.step(theta, estimate.gradient, state.group("optimizer"))  # θ ← θ + α ĝ
-        groups = {"optimizer": moments, "rewards": rewards}
-        if self.normalize_observations:
-            seen = Moments.from_arrays(state.group("normaliser")).merge(Moments.of(batch.obs))
-            groups["normaliser"] = seen.as_arrays()
-        values = {"train/learning_rate": optimizer.learning_rate}
-        values |= diagnose(policy, theta, new_theta, batch, estimate)
-        new_state = replace(
+        new_theta, groups["optimizer"] = optimizer.step(theta, estimate.gradient, state.group("optimizer"))  # θ + α ĝ
+        figures = {"train/learning_rate": optimizer.learning_rate}
+        rows = None if values is None else values.rows
+        figures |= diagnose(policy, theta, new_theta, batch, estimate, rows, targets)
+        after = replace(
             state,
             iteration=state.iteration + 1,
             timesteps=state.timesteps + batch.n_steps,
-            episodes=state.episodes + self.n_episodes,
+            episodes=state.episodes + batch.n_episodes,
             theta=new_theta,
         ).with_groups(**groups)
-        return new_state, Metrics(values, batch.returns(), batch.lengths)
-
-    def policy_at(self, state: State) -> Policy:
-        """The policy behind the normaliser of this iteration."""
-        if not self.normalize_observations:
-            return self.policy
-        return self.policy.with_normaliser(Moments.from_arrays(state.group("normaliser")).normaliser())
+        return after, Metrics(figures, data.returns, data.lengths)
 
     def agent(self, state: State) -> Agent:
         """What is saved and deployed."""
-        info = {"env_id": self.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
-        return Agent(self.policy_at(state), state.theta, info=info)
+        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
+        return Agent(self.experience.policy_at(state), state.theta, info=info)
 
 
 class REINFORCE(Algorithm):
@@ -102,6 +170,7 @@ class REINFORCE(Algorithm):
 
     Examples
     --------
+    >>> import numpy as np
     >>> model = REINFORCE("CartPole-v1", seed=0).learn(total_timesteps=2_000)
     >>> action, _ = model.predict(np.zeros(4, dtype=np.float32), deterministic=True)
     >>> int(action) in (0, 1)
@@ -113,21 +182,18 @@ class REINFORCE(Algorithm):
 
     def make_recipe(self, settings: ReinforceSettings) -> Reinforce:
         """The recipe with these settings."""
-        estimator = PolicyGradient(
-            gamma=settings.gamma,
-            causality=settings.causality,
-            discount_states=settings.discount_states,
-            baseline=(BASELINES if settings.causality else RETURN_BASELINES)[settings.baseline],
-            executor=self.executor,
-        )
         return Reinforce(
-            rollout=self.rollout,
-            policy=self.policy,
-            estimator=estimator,
+            experience=Experience(
+                self.rollout,
+                self.policy,
+                n_episodes=settings.n_episodes,
+                rewards=RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
+                normalize_observations=settings.normalize_observations,
+                executor=self.executor,
+            ),
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
-            n_episodes=settings.n_episodes,
+            estimator=partial(estimator_of, settings, executor=self.executor),
+            targets=partial(targets_of, settings),
+            value=value_of(self.policy, settings) if settings.baseline == "value" else None,
             schedule=Schedule(settings.learning_rate_schedule, settings.schedule_steps),
-            rewards=RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
-            normalize_observations=settings.normalize_observations,
-            executor=self.executor,
         )

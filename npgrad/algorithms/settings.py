@@ -10,9 +10,12 @@ from typing import Any
 
 from ..errors import InvalidInput, UnknownName
 
-__all__ = ["ReinforceSettings", "SharedSettings", "hyper"]
+__all__ = ["CriticSettings", "ReinforceSettings", "SharedSettings", "hyper"]
 
-BASELINE_NAMES = ("leave-one-out", "batch-mean-biased", "none")  # those of npgrad.baselines.BASELINES
+MEANS = ("leave-one-out", "constant", "batch-mean-biased", "alive-mean-biased", "none")  # npgrad.baselines.BASELINES
+OPTIMAL = ("optimal", "optimal-per-coordinate", "optimal-biased", "optimal-per-coordinate-biased")
+BASELINE_NAMES = (*MEANS, "value", *OPTIMAL)
+CRITIC_NAMES = ("quadratic", "mlp", "linear")
 OPTIMIZER_NAMES = ("adam", "sgd")  # those of npgrad.optimizers.OPTIMIZERS
 SCHEDULE_NAMES = ("constant", "linear", "cosine")  # those of npgrad.training.schedules.SCHEDULES
 
@@ -57,8 +60,40 @@ def require_known(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True)
-class ReinforceSettings(SharedSettings):
+class CriticSettings(SharedSettings):
+    """What all that may learn a V have in common."""
+
+    critic: str = hyper("mlp", "V as a perceptron, or linear in the observation, its square and time", CRITIC_NAMES)
+    critic_hidden: tuple[int, ...] = hyper((64, 64), "hidden units of the critic's perceptron")
+    critic_learning_rate: float = hyper(1e-3, "step size of the critic's perceptron")
+    critic_epochs: int = hyper(10, "passes over the batch for the critic's perceptron")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from ..validation import require_positive
+
+        require_known("critic", self.critic, CRITIC_NAMES)
+        require_positive("critic_learning_rate", self.critic_learning_rate)
+        require_positive("critic_epochs", self.critic_epochs)
+
+
+@dataclass(frozen=True)
+class ReinforceSettings(CriticSettings):
     """Hyper-parameters of REINFORCE.
+
+    ============================== ====================================================================================
+    baseline                       b at step t of episode i, with G_t the reward-to-go (or the whole return R for G_t)
+    ============================== ====================================================================================
+    leave-one-out                  mean of G_t over the other episodes: a mean for every t
+    constant                       mean of the return over the other episodes, the same at every t
+    batch-mean-biased              as the first, with episode i among those averaged (B3)
+    alive-mean-biased              mean over the episodes that still run at t, i among them (B3)
+    value                          V(s_t) of a critic fitted on earlier iterations (B2); with gae_lambda: GAE (P8)
+    optimal                        E[‖g‖²R]/E[‖g‖²] of the other episodes, for the whole return (B5)
+    optimal-per-coordinate         the same for each parameter by itself (B5)
+    optimal-[per-coordinate-]biased  the same two, with episode i among those averaged (B3)
+    none                           0
+    ============================== ====================================================================================
 
     Examples
     --------
@@ -72,6 +107,9 @@ class ReinforceSettings(SharedSettings):
     baseline: str = hyper("leave-one-out", "what is subtracted from the return", BASELINE_NAMES)
     causality: bool = hyper(True, "weight a score with the rewards that follow it, not with the whole return")
     discount_states: bool = hyper(True, "keep γ^t: unbiased for the discounted objective")
+    gae_lambda: float | None = hyper(None, "λ of GAE, with --baseline value; none: the return less V")
+    normalize_advantage: bool = hyper(False, "standardise what weights the scores: a scale, and a small bias")
+    ent_coef: float = hyper(0.0, "β, weight of the entropy's gradient")
     optimizer: str = hyper("adam", "how the gradient becomes a step", OPTIMIZER_NAMES)
 
     def __post_init__(self) -> None:
@@ -83,3 +121,27 @@ class ReinforceSettings(SharedSettings):
         require_probability("gamma", self.gamma)
         require_known("baseline", self.baseline, BASELINE_NAMES)
         require_known("optimizer", self.optimizer, OPTIMIZER_NAMES)
+        if self.ent_coef < 0:
+            raise InvalidInput(f"ent_coef is {self.ent_coef}, expected a number of at least 0")
+        if self.gae_lambda is not None:
+            require_probability("gae_lambda", self.gae_lambda)
+            if self.baseline != "value" or not self.causality:
+                raise InvalidInput(
+                    f"gae_lambda is {self.gae_lambda}, but GAE is made of a critic and of the rewards that follow; "
+                    "give baseline='value' and causality=True, or no gae_lambda"
+                )
+        if self.baseline in OPTIMAL:
+            self._require_plain()
+
+    def _require_plain(self) -> None:
+        """Raise if there is an option that the optimal baselines do not go with."""
+        if self.causality:
+            raise InvalidInput(
+                f"baseline is {self.baseline}, the best for the whole return; give causality=False with it"
+            )
+        for name in ("normalize_advantage", "ent_coef"):
+            if getattr(self, name):
+                raise InvalidInput(
+                    f"{name} is {getattr(self, name)}, but baseline {self.baseline} works on the sums of scores and "
+                    "knows no weights of single steps; give another baseline"
+                )

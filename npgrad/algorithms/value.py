@@ -13,7 +13,7 @@ from ..functions import MLP, Featured, Function, Linear
 from ..optimizers import Adam, Optimizer
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray, IntArray
-from .actor_critic_settings import ActorCriticSettings
+from .settings import CriticSettings
 
 __all__ = ["QuadraticFeatures", "ValueFit", "advantages", "minibatches", "value_of"]
 
@@ -112,7 +112,7 @@ def minibatches(n: int, size: int, seed: int, iteration: int, epoch: int) -> lis
     return np.array_split(order, max(1, n // size))
 
 
-def value_of(policy: Policy, settings: ActorCriticSettings) -> ValueFit:
+def value_of(policy: Policy, settings: CriticSettings) -> ValueFit:
     """The critic that settings ask for: a perceptron, or linear in the policy's inputs, their squares and time."""
     d = policy.n_obs - policy.n_masked
     if settings.critic == "mlp":

@@ -72,12 +72,13 @@ def leave_one_out(psi: FloatArray, batch: Batch) -> FloatArray:
 def leave_one_out_return(psi: FloatArray, batch: Batch) -> FloatArray:
     """b_i = 1/(N−1) Σ_{j≠i} R_j, the same at every t: for Ψ_{i,t} = R_i, the whole return.
 
-    Unbiased (B3); ĝ is then the sample covariance of Σ_t f_t and R (B11).
+    Unbiased (B3); ĝ is then the sample covariance of Σ_t f_t and R (B11). For the reward-to-go it is the mean of the
+    other G_{j,0}: a constant baseline.
 
     Parameters
     ----------
     psi : array, shape (T,)
-        R_i at every row of episode i.
+        R_i at every row of episode i, or any Ψ, whose first row of an episode is looked at.
     batch : Batch
         The episodes, at least two.
 
@@ -169,12 +170,16 @@ def _others(psi: FloatArray, batch: Batch) -> FloatArray:
 
 BASELINES: dict[str, Baseline] = {  # for the reward-to-go, which depends on t
     "leave-one-out": leave_one_out,
+    "constant": leave_one_out_return,
     "batch-mean-biased": biased_batch_mean,
+    "alive-mean-biased": biased_alive_mean,
     "none": no_baseline,
 }
 
 RETURN_BASELINES: dict[str, Baseline] = {  # the same for the whole return, which does not
     "leave-one-out": leave_one_out_return,
+    "constant": leave_one_out_return,
     "batch-mean-biased": biased_batch_mean_return,
+    "alive-mean-biased": biased_alive_mean,
     "none": no_baseline,
 }

@@ -90,4 +90,4 @@ def test_batch_mean_of_one_episode_leaves_nothing():
 def test_settings_name_the_baselines_there_are():
     from npgrad.algorithms.settings import BASELINE_NAMES
 
-    assert set(BASELINE_NAMES) == set(BASELINES) == set(RETURN_BASELINES)
+    assert set(BASELINES) == set(RETURN_BASELINES) < set(BASELINE_NAMES)
