@@ -69,13 +69,25 @@ def _flags(args: list[str]) -> _Flags:
     env = "" if "--no-preset" in args else env
     algo = next(reversed(_values_of(args, "--algo")), None) or said.get("algo") or _algorithm_of_run(args)
     algo = str(algo or preset(env).get("algo") or TrainSettings.algo)
-    known = preset(env, algo)
+    policy = next(reversed(_values_of(args, "--policy")), None) or said.get("policy")
+    known = _preset_for(env, algo, policy)
     return _Flags(
         algo,
         tuple(options_of(TrainSettings, skip=("env",), preset=known, preset_of=env)),
         tuple(options_of(PolicySettings, preset=known, preset_of=env)),
         tuple(options_of(algorithm(algo).Settings, preset=known, preset_of=env)),
     )
+
+
+def _preset_for(env: str, algo: str, policy: str | None) -> dict[str, Any]:
+    """What is known to work; if that is another policy, only how long to train and how to judge."""
+    from ..algorithms.presets import preset
+
+    known = preset(env, algo)
+    if policy is None or policy == known.get("policy", policy):
+        return known
+    shared = {f.name for f in fields(TrainSettings)} - {"policy"}
+    return {name: value for name, value in known.items() if name in shared}
 
 
 def _values_of(args: list[str], flag: str) -> list[str]:
@@ -189,8 +201,6 @@ def _resumed(given: dict[str, Any]) -> tuple[tuple[int, ...], Plan]:
 
 
 def _new(ctx: click.Context, said: dict[str, Any], config: str | None, use_preset: bool) -> Plan:
-    from ..algorithms.presets import preset
-
     in_file = read_settings(config, _kinds(ctx)) if config else {}
     chosen = {**in_file, **said, "algo": ctx.meta[FLAGS].algo}
     if not chosen.get("env"):
@@ -201,7 +211,7 @@ def _new(ctx: click.Context, said: dict[str, Any], config: str | None, use_prese
 
         own = {f.name for f in fields(Settings)}
         chosen = {**settings_of_agent(agent_at(chosen["init_from"]), own), **chosen}
-    known = preset(chosen["env"], chosen["algo"]) if use_preset else {}
+    known = _preset_for(chosen["env"], chosen["algo"], chosen.get("policy")) if use_preset else {}
     return new_plan(chosen, known, Settings, said)
 
 

@@ -83,7 +83,7 @@ def card_text(facts: Mapping[str, Any], usual: Mapping[str, Any] | None = None) 
         interval = f"95% interval {low:.1f} to {high:.1f}; " if low is not None else ""
         lines.append(("score", f"{get('mean_return'):.1f}  ({interval}{get('eval_episodes')} greedy episodes)"))
     for name, called in (("env_kwargs", "made with"), ("hyperparameters", "settings"), ("versions", "versions")):
-        known = (usual or {}) if name == "hyperparameters" else {}
+        known = _plain(usual or {}) if name == "hyperparameters" else {}
         own = {key: value for key, value in (get(name) or {}).items() if key not in known or known[key] != value}
         if own:
             rest = "; others as usual" if known else ""

@@ -13,47 +13,49 @@ __all__ = ["HINTS", "Hint", "Hints"]
 
 @dataclass(frozen=True)
 class Hint:
-    """What to say when the mean of a figure over some iterations is beyond a limit.
+    """What to say when the mean of a figure over some iterations is between two limits.
 
     Parameters
     ----------
     key : str
         Column of the log.
-    limit : float
-        The last value that is not sick.
-    above : bool
-        Whether values above the limit are sick, or those below.
     says : str
-        With ``{value}`` in it.
+        With ``{value}`` in it, the mean.
+    above, below : float, optional
+        The limits.
     """
 
     key: str
-    limit: float
-    above: bool
     says: str
+    above: float = -math.inf
+    below: float = math.inf
 
     def sick(self, value: float) -> bool:
-        """Whether `value` is; NaN is not."""
-        return value > self.limit if self.above else value < self.limit
+        """Whether `value` is."""
+        return self.above < value < self.below or math.inf == value == self.below
 
 
 HINTS = (
-    Hint("train/signal_to_noise", 0.05, False, "signal-to-noise {value:.2g}: a larger batch or a baseline may help"),
-    Hint("train/approx_kl", 0.5, True, "KL of a step {value:.2g}: a smaller learning rate may help"),
+    Hint(
+        "train/entropy_loss",
+        "no entropy left, the policy tries nothing new: a smaller learning rate or an entropy bonus may help",
+        above=-0.003,
+        below=0.003,
+    ),
+    Hint("train/approx_kl", "KL of a step {value:.2g}: a smaller learning rate may help", above=0.5),
+    Hint("train/signal_to_noise", "signal-to-noise {value:.2g}: a larger batch or a baseline may help", below=0.05),
     Hint(
         "train/explained_variance",
-        0.0,
-        False,
         "explained variance {value:.2g}, less than a constant has: let the critic learn faster, or do without",
+        below=0.0,
     ),
     Hint(
         "train/effective_sample_share",
-        0.1,
-        False,
         "{value:.0%} of the samples speak for the new policy: fewer or smaller steps on a batch may help",
+        below=0.1,
     ),
     Hint(
-        "train/clipped_actions", 0.5, True, "{value:.0%} of the actions are beyond their bounds: a smaller σ may help"
+        "train/clipped_actions", "{value:.0%} of the actions are beyond their bounds: a smaller σ may help", above=0.5
     ),
 )
 
@@ -91,7 +93,8 @@ class Hints:
             n, now = len(values), time.monotonic()
             mean = sum(values) / n
             if said is None and n == values.maxlen and hint.sick(mean) and now >= self._quiet_until:
-                said = f"{hint.says.format(value=mean)} (mean of {n} iterations)"
+                shown = max(mean, 0.0) if hint.key == "train/signal_to_noise" else mean  # an estimate around 0
+                said = f"{hint.says.format(value=shown)} (mean of {n} iterations)"
                 self._quiet_until = now + self.every
                 del self._last[hint]
         return said

@@ -33,9 +33,11 @@ def figures_of(row: Mapping[str, float | None], most: int = len(SHOWN)) -> str:
     'return 123.5, KL 0.012'
     """
     found = [(name, value) for key, name in SHOWN.items() if (value := row.get(key)) is not None]
-    return ", ".join(
-        f"{name} {value:.4g}" if name == "return" else f"{name} {value:.2g}" for name, value in found[:most]
-    )
+    shown = []
+    for name, value in found[:most]:
+        at_least_0 = max(value, 0.0) if name == "S/N" else value  # an estimate around 0
+        shown.append(f"{name} {at_least_0:.{4 if name == 'return' else 2}g}")
+    return ", ".join(shown)
 
 
 class ProgressBar:

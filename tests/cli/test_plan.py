@@ -49,6 +49,18 @@ def test_a_flag_beats_set_beats_the_file_beats_the_preset(npgrad, tmp_path, monk
     assert config(tmp_path / "bare")["policy"] == "linear"
 
 
+def test_a_preset_is_for_its_policy(npgrad, tmp_path, monkeypatch):
+    known = {"policy": "linear", "learning_rate": 0.5, "total_timesteps": 300, "eval_episodes": 2, "window": 2}
+    monkeypatch.setattr(presets, "presets", lambda: {"CartPole-v1": {"reinforce": known}})
+    for policy, expected in (("linear", (0.5, 2)), ("mlp", (0.02, 1))):
+        npgrad("train", "CartPole-v1", "--policy", policy, "--out", policy, "--quiet")
+        found = config(tmp_path / policy)
+        assert (found["total_timesteps"], found["eval_episodes"]) == (300, 2)
+        assert (found["hyperparameters"]["learning_rate"], found["policy_options"]["window"]) == expected
+    out = " ".join(npgrad("train", "CartPole-v1", "--policy", "mlp", "--help")[1].split())
+    assert "step size α [default: 0.02]" in out
+
+
 def test_the_configuration_of_a_run_makes_another(npgrad, tmp_path):
     npgrad("train", "CartPole-v1", *SHORT, "--out", "run", "--policy", "mlp", "--hidden", "8", "--seed", 3)
     assert npgrad("train", "--config", "run/config.json", "--out", "again", "--quiet")[0] == 0

@@ -5,6 +5,7 @@ from npgrad.training.hints import HINTS, Hints
 from tests.training.quadratic import Quadratic
 
 SICK = {
+    "train/entropy_loss": (-1e-4, "no entropy left"),
     "train/signal_to_noise": (0.02, "signal-to-noise 0.02: a larger batch or a baseline may help"),
     "train/approx_kl": (3.0, "KL of a step 3: a smaller learning rate"),
     "train/explained_variance": (-0.5, "explained variance -0.5"),
@@ -12,6 +13,7 @@ SICK = {
     "train/clipped_actions": (0.8, "80% of the actions"),
 }
 WELL = {
+    "train/entropy_loss": -0.5,
     "train/signal_to_noise": 0.4,
     "train/approx_kl": 0.02,
     "train/explained_variance": 0.7,
@@ -60,7 +62,16 @@ def test_not_more_than_one_in_a_while(clock):
         clock[0] = second
         if watch.look({key: value for key, (value, _) in SICK.items()}):
             told.append(second)
-    assert told == [1, 61, 121, 181, 241]
+    assert told == [1, 61, 121, 181, 241, 301]
+
+
+def test_the_entropy_of_a_narrow_gaussian_is_no_illness(clock):
+    watch = Hints(window=2)
+    assert not any(watch.look({"train/entropy_loss": 3.0}) for _ in range(10))
+
+
+def test_noise_alone_is_no_negative_signal(clock):
+    assert "signal-to-noise 0: " in Hints(window=1).look({"train/signal_to_noise": -0.9})
 
 
 def test_infinity_is_sick(clock):
