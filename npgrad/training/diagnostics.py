@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..distributions import provides
-from ..estimators import Estimate
+from ..estimators import Estimate, effective_sample_size
 from ..policies import Clip, ComposedLinearisation, Policy, PolicyLinearisation, Rescale
 from ..types import Array, Batch, FloatArray, IntArray
 
-__all__ = ["diagnose", "explained_variance", "share_of_clipped", "share_of_effective"]
+__all__ = ["diagnose", "explained_variance", "share_of_clipped"]
 
 ROWS = 1024  # that the policy's figures are measured on
 
@@ -32,7 +32,7 @@ def diagnose(
     train/entropy_loss               −H: mean over the rows
     train/approx_kl                  KL(π_θ ‖ π_θ'): mean over the rows
     train/predicted_kl               ½ dᵀFd with d = θ' − θ, which the one before approaches as d becomes small
-    train/effective_sample_share     (Σ_t ρ_t)² / (T Σ_t ρ_t²) with ρ_t = π_θ'(a_t|o_t)/β(a_t|o_t)
+    train/effective_sample_share     (Σ_t ρ_t)² / (T Σ_t ρ_t²) (W5) with ρ_t = π_θ'(a_t|o_t)/β(a_t|o_t)
     train/clipped_actions            share of the actions' entries that the action map cuts off
     train/explained_variance         1 − Var(G − V)/Var(G)
     ================================ ===============================================================================
@@ -74,7 +74,8 @@ def diagnose(
             figures["train/entropy_loss"] = -_entropy(lin)
             figures["train/approx_kl"] = _kl(lin, new_lin, log_ratio)
             figures["train/predicted_kl"] = _predicted_kl(lin, new_theta - theta)
-            figures["train/effective_sample_share"] = share_of_effective(new_lin.log_prob - logp)
+            log_rho = new_lin.log_prob - logp
+            figures["train/effective_sample_share"] = effective_sample_size(log_rho) / len(log_rho)
         clipped = share_of_clipped(policy, act)
         if clipped is not None:
             figures["train/clipped_actions"] = clipped
@@ -93,18 +94,6 @@ def explained_variance(values: FloatArray, targets: FloatArray) -> float:
     """
     variance = float(np.var(targets))
     return 1.0 - float(np.var(targets - values)) / variance if variance > 0 else float("nan")
-
-
-def share_of_effective(log_weights: Array) -> float:
-    """(Σ w)² / (n Σ w²), from log w: 1 where all weights are equal, 1/n where one has all (W5).
-
-    Examples
-    --------
-    >>> share_of_effective(np.log([1.0, 1.0, 2.0]))
-    0.888...
-    """
-    w = np.exp(log_weights - np.max(log_weights))
-    return float(np.sum(w) ** 2 / (len(w) * np.sum(w**2)))
 
 
 def share_of_clipped(policy: Policy, act: Array) -> float | None:

@@ -17,7 +17,6 @@ from npgrad.training.diagnostics import (
     diagnose,
     explained_variance,
     share_of_clipped,
-    share_of_effective,
 )
 from npgrad.types import Batch
 
@@ -189,11 +188,6 @@ def test_explained_variance():
     policy = POLICIES["softmax"]
     figures = diagnose(policy, start(policy), start(policy), drawn(policy, start(policy), 8), values=g, targets=g)
     assert figures["train/explained_variance"] == 1
-
-
-def test_effective_samples():
-    assert share_of_effective(np.full(10, -800.0)) == 1
-    assert share_of_effective(np.array([0.0, -900.0, -900.0, -900.0])) == 0.25
 
 
 @pytest.mark.parametrize(("action_map", "expected"), [("clip", 0.5), ("rescale", 0.5), ("tanh", None)])
