@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 
+ROUNDING = 1e-12  # eigenvalues of a sum of many f fᵀ that are smaller, relative to the largest, are taken for 0
+
+
 class Solution(NamedTuple):
     """What `conjugate_gradient` found.
 
@@ -66,7 +69,8 @@ def solve_direct(F: Array, g: Array, damping: float = 0.0) -> Array:
     """x = (F + λI)⁻¹ g; with λ = 0 the pseudo-inverse, F⁺g (N2, N3).
 
     With the pseudo-inverse, directions that do not change π are left out, and the step moves π in the same way under
-    every linear change of parameters; damping breaks that.
+    every linear change of parameters, to first order at least; damping breaks that. Eigenvalues of F below 1e-12 of the
+    largest count as 0: the rounding of a sum over many rows leaves such.
 
     Parameters
     ----------
@@ -100,7 +104,7 @@ def solve_direct(F: Array, g: Array, damping: float = 0.0) -> Array:
     require_finite("g", g)
     _require_damping(damping)
     if damping == 0:
-        x: Array = np.linalg.pinv(F, hermitian=True) @ g
+        x: Array = np.linalg.pinv(F, rcond=ROUNDING, hermitian=True) @ g
         return x
     return np.asarray(np.linalg.solve(F + damping * np.eye(len(g)), g))
 

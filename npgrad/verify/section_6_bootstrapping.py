@@ -154,9 +154,9 @@ def returns_of_n_steps(problem: Problem) -> float:
     against the oracle's Q, for all n; episodes that end, and segments cut from an endless task.
     """
     residuals = []
-    for mdp, length in ((problem.discounted, 3), (problem.endless, 2)):
+    for mdp in (problem.discounted, problem.endless):
         policy, theta = problem.policy(mdp)
-        t, v = trajectories(mdp, policy, theta, length=length, cut=True), values(mdp, policy, theta)
+        t, v = trajectories(mdp, policy, theta, length=mdp.horizon or 2, cut=True), values(mdp, policy, theta)
         pair, n_pairs = t.states * mdp.n_actions + t.batch.act, mdp.n_states * mdp.n_actions
         p = tally(t, pair, n_pairs, np.ones(len(pair)))
         Q = np.broadcast_to(v.Q.reshape(-1, n_pairs), p.shape)

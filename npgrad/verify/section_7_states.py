@@ -66,7 +66,8 @@ def dropped_ratios(problem: Problem) -> Finding:
         pi, f, v = probabilities(mdp, policy, theta), scores(mdp, policy, theta), values(mdp, policy, beta)
         psi = PolicyGradient(gamma, baseline=ConstantBaseline(0.0)).weights
         causal, by_step = (OffPolicyGradient(psi, ratio, keep_per_episode=True) for ratio in (causal_ratio, step_ratio))
-        d = gamma ** np.arange(3)[:, None] * visits(mdp, pi)
+        d = visits(mdp, pi)
+        d *= gamma ** np.arange(len(d))[:, None]
         mean_causal = separable_moments(causal, mdp, policy, theta, behaviour=(policy, beta)).mean
         mean_step = separable_moments(by_step, mdp, policy, theta, behaviour=(policy, beta)).mean
         of_L = complex_gradient(lambda x: surrogate(mdp, (policy, x), (policy, beta)), theta)  # noqa: B023
