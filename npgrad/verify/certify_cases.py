@@ -115,7 +115,7 @@ class Case:
         if self.other is not None:
             return self.other
         S, A = self.mdp.n_states, self.mdp.n_actions
-        beta = 1.0 + 0.5 * np.sin(1.0 + 2.0 * np.arange(S)[:, None] + 3.0 * np.arange(A))
+        beta = 1.0 + 0.8 * np.sin(1.0 + 2.0 * np.arange(S)[:, None] + 3.0 * np.arange(A))
         return np.asarray(beta / beta.sum(axis=1, keepdims=True))
 
     def states(self, obs: Array, time: IntArray) -> IntArray:
@@ -232,7 +232,7 @@ def _random_length() -> TabularMDP:
     P = np.zeros((3, 2, 3))
     P[0, 0, 1] = P[1, 0, 0] = 1.0
     P[0, 1] = [0.0, 0.4, 0.6]
-    P[1, 1] = [0.5, 0.0, 0.5]
+    P[1, 1, 2] = 1.0
     R = [[[0, 1.2, 0], [0, -0.7, 2.0]], [[0.4, 0, 0], [-1.5, 0, 3.0]], [[0, 0, 0], [0, 0, 0]]]
     return TabularMDP([1.0, 0.0, 0.0], P, R, horizon=3, terminal=[False, False, True])  # type: ignore[arg-type]
 
@@ -248,9 +248,8 @@ def _longer() -> TabularMDP:
     P = np.zeros((4, 2, 4))
     P[0, 0] = [0.0, 0.6, 0.4, 0.0]
     P[0, 1] = [0.0, 0.0, 0.7, 0.3]
-    P[1, 0] = [0.2, 0.0, 0.8, 0.0]
+    P[1, 0, 2] = P[2, 0, 1] = 1.0
     P[1, 1] = [0.0, 0.5, 0.0, 0.5]
-    P[2, 0] = [0.0, 0.9, 0.1, 0.0]
     P[2, 1] = [0.5, 0.5, 0.0, 0.0]
     R = [[1.0, -0.5], [-1.0, 2.0], [0.5, 1.5], [0.0, 0.0]]
     return TabularMDP([1.0, 0, 0, 0], P, R, horizon=4, terminal=[False] * 3 + [True])  # type: ignore[arg-type]

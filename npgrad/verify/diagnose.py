@@ -190,8 +190,8 @@ class _Search:
         self.seen, self.forms, self.ways, self.takes_one = seen, forms, ways, takes_one
 
     def singles(self) -> Iterator[Match]:
-        for form in self.forms:
-            for mistake, variant in self.ways:
+        for mistake, variant in self.ways:
+            for form in self.forms:
                 if form.kind in variant.kinds:
                     c = self._fitted(form, variant) if variant.free else None
                     made = variant.put_into(form, 1.0 if c is None else c)

@@ -22,6 +22,7 @@ __all__ = [
     "Stage",
     "advantages",
     "backwards_sum",
+    "bootstrapped_returns",
     "discounted_sum",
     "episode_ratios",
     "gamma_t",
@@ -133,6 +134,11 @@ def advantages(x: Batches, r: Array, V_next: Array, lam: float) -> Array:
     return backwards_sum(delta, x.gamma * lam)
 
 
+def bootstrapped_returns(x: Batches, r: Array, V_next: Array, lam: float) -> Array:
+    """A_t + V(s_t): the λ-return, without a baseline."""
+    return advantages(x, r, V_next, lam) + x.V
+
+
 def leave_one_out(x: Batches, G: Array) -> Array:
     """G less its mean over the other episodes, at the same t."""
     return np.asarray(G - (G.sum(axis=1, keepdims=True) - G) / np.float64(x.n - 1))
@@ -188,6 +194,12 @@ def right_forms(settings: Settings) -> list[Form]:
         forms = [
             replace(to_go, name=f"GAE with λ = {lam:g}", kind="values", returns=partial(advantages, lam=lam))
             for lam in LAMBDAS
+        ]
+        forms += [
+            replace(
+                to_go, name=f"λ-return with λ = {lam:g}", kind="values", returns=partial(bootstrapped_returns, lam=lam)
+            )
+            for lam in (0.0, 1.0)
         ]
     else:
         forms = [
