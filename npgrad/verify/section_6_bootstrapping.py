@@ -19,9 +19,10 @@ from ..oracle import (
 from ..types import Array, Batch
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
+from .on_tables import value_critic
 from .paths import gradient_by_step, tally
 from .problem import Problem
-from .tabular_cases import all_transitions, perceptron_critic, table_critic, timed_values
+from .tabular_cases import all_transitions, perceptron_critic
 
 
 @statement(
@@ -57,7 +58,7 @@ def cut_segments(problem: Problem) -> Finding:
     of_V = complex_gradient(lambda x: values(mdp, policy, x).V, theta)  # (S, P)
     lost = gamma**L * marginals(mdp, policy, theta, steps=L)[L] @ of_V
     of_L = gradient_by_step(task, policy, theta)
-    critic, other = table_critic(V), table_critic(b)
+    critic, other = value_critic(V), value_critic(b)
     with_V = [mean(GAE(critic, gamma, gae_lambda)) for gae_lambda in (0.0, 0.7, 1.0)]
     with_V.append(mean(NStepAdvantage(critic, gamma)))
     with_0 = mean(NStepAdvantage(lambda batch: Values(other(batch).rows, np.zeros(batch.n_episodes)), gamma))
@@ -98,7 +99,7 @@ def semi_gradients(problem: Problem) -> Finding:
     """
     mdp, residuals = problem.discounted, []
     policy, theta = problem.policy(mdp)
-    batch = trajectories(mdp, policy, theta, length=2, cut=True).batch
+    batch = trajectories(mdp, policy, theta, length=(mdp.horizon or 3) - 1, cut=True).batch
     critic = perceptron_critic(problem, mdp)
     c = problem.rng().uniform(0.5, 2, size=batch.n_steps)
     for n in (1, 2, None):
@@ -125,7 +126,7 @@ def semi_gradients(problem: Problem) -> Finding:
     policy, theta = problem.policy(endless)
     pi, gamma, V_pi = probabilities(endless, policy, theta), endless.gamma, values(endless, policy, theta).V
     t, weight = all_transitions(endless, pi, occupancy(endless, pi))
-    table = table_critic(V_pi)
+    table = value_critic(V_pi)
     _, semi = fit_error(table, t.batch, n_step_return(t.batch, table(t.batch), gamma, 1), weights=weight)
     _, full = bellman_error(table, t.batch, gamma=gamma, weights=weight)
     joint = occupancy(endless, pi)[:, None, None] * pi[:, :, None] * endless.P
@@ -161,7 +162,7 @@ def returns_of_n_steps(problem: Problem) -> float:
         p = tally(t, pair, n_pairs, np.ones(len(pair)))
         Q = np.broadcast_to(v.Q.reshape(-1, n_pairs), p.shape)
         for n in (1, 2, 3, 4, None):
-            G = n_step_return(t.batch, timed_values(t, v.V), mdp.gamma, n)
+            G = n_step_return(t.batch, value_critic(v.V)(t.batch), mdp.gamma, n)
             residuals.append(difference(tally(t, pair, n_pairs, G)[p > 0] / p[p > 0], Q[p > 0]))
     return worst(*residuals)
 
@@ -203,12 +204,12 @@ def fixed_point_of_vtrace(problem: Problem) -> Finding:
         v, settings = values(mdp, mixed), (gamma, lam, rho_bar, c_bar)
 
         def means(V: Array, settings: tuple[float, float, float, float] = settings) -> Array:
-            targets, _ = vtrace(t.batch, timed_values(t, V), rho, *settings)
+            targets, _ = vtrace(t.batch, value_critic(V)(t.batch), rho, *settings)
             return np.asarray(tally(t, t.states, S, targets)[0] * S)
 
         shift = means(np.zeros(S))
         M = np.stack([means(e) - shift for e in np.eye(S)], axis=1)
-        estimator = VTraceGradient(table_critic(v.V), *settings, discount=gamma, keep_per_episode=True)
+        estimator = VTraceGradient(value_critic(v.V), *settings, discount=gamma, keep_per_episode=True)
         mean = separable_moments(estimator, mdp, policy, theta, behaviour=(policy, beta), length=L, cut=True).mean
         expected = np.einsum("t,ts,sa,sa,sap->p", gamma ** np.arange(L), d, clipped, v.A, f)
         residuals += [

@@ -12,8 +12,9 @@ from ..oracle import TabularMDP, probabilities, stationary_distribution, traject
 from ..types import Array
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
+from .on_tables import value_critic
 from .problem import Problem
-from .tabular_cases import all_transitions, perceptron_critic, row_weights, table_critic, visits
+from .tabular_cases import all_transitions, perceptron_critic, row_weights, visits
 
 
 @statement(
@@ -107,7 +108,7 @@ def fitted_value_iteration(problem: Problem) -> Finding:
     pi, S = probabilities(mdp, policy, theta), mdp.n_states
     t = trajectories(mdp, pi, length=2, cut=True)
     n = problem.rng(1).uniform(0.5, 2.0, size=t.batch.n_steps)  # how often each row counts
-    phi, phi_next = features(table_critic(np.zeros(S)), t.batch)
+    phi, phi_next = features(value_critic(np.zeros(S)), t.batch)
     V = problem.table(S)
     iterate = partial(fitted_iteration, phi, phi_next, t.batch.rew, gamma=gamma, weights=n, ridge=ridge)
     N = np.zeros((S, S))

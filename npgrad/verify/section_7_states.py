@@ -166,7 +166,7 @@ def growth_of_ratios(problem: Problem) -> Finding:
         policy, theta = problem.policy(mdp)
         target, beta = (policy, theta), (policy, problem.theta(policy, 1))
         by_powers = ratio_second_moments(mdp, target, beta)
-        for steps in range(1, 4):
+        for steps in range(1, len(by_powers)):
             t = trajectories(mdp, *beta, length=steps)
             w = importance(trajectory_ratio(log_ratios(policy, theta, t.batch), t.batch), t.batch)[t.batch.offsets[:-1]]
             residuals += [difference(t.expect(w**2), by_powers[steps]), difference(t.expect(w), 1.0)]

@@ -149,14 +149,14 @@ def exact_ascent(problem: Problem) -> Finding:
     T, one = 1000, TabularMDP(np.ones(1), np.ones((1, 2, 1)), np.array([[1.0, 0.0]]), gamma=0.9)
     theta = np.array([1.0, 0.0])  # after T steps: A differs by 1 between the actions, whatever π
     gap = float(10 - objective(one, table_policy(one), theta))
-    too_small = np.log(2) + 100 / T
+    too_small, bound = np.log(2) + 100 / T, _bound(one, 1 / T, T)
     return Finding(
-        max(0.0, *violations, max(curvatures) - 1, gap - _bound(one, 1 / T, T), must(gap > too_small)),
+        max(0.0, *violations, max(curvatures) - 1, gap - bound, must(gap > too_small)),
         numbers={
             "gain over ½η‖∇J‖², least": min(gains),
             "‖∇²J‖ over 2/(1−γ)³, largest": max(curvatures),
             "V* − V_T over its bound, largest": max(ratios),
-            "one state: V* − V_T, the bound without 1/(1−γ), with it": f"{gap:.4f}, {too_small:.4f}, {_bound(one, 1 / T, T):.4f}",
+            "one state: V* − V_T, the bound without 1/(1−γ), with it": f"{gap:.4f}, {too_small:.4f}, {bound:.4f}",
         },
     )
 

@@ -1,10 +1,10 @@
-"""What the sections on critics, data of other policies and natural steps share: tables as policies and as critics."""
+"""What checks on tables share: the softmax of a table, visits, and every transition with its weight."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..critics import ValueCritic, Values
+from ..critics import ValueCritic
 from ..distributions import Categorical
 from ..functions import MLP, Linear
 from ..oracle import TabularMDP, Trajectories, marginals, trajectories
@@ -12,32 +12,13 @@ from ..policies import ComposedPolicy
 from ..types import Array, FloatArray
 from .problem import Problem
 
-__all__ = [
-    "all_transitions",
-    "perceptron_critic",
-    "row_weights",
-    "table_critic",
-    "table_policy",
-    "timed_values",
-    "visits",
-]
+__all__ = ["all_transitions", "perceptron_critic", "row_weights", "table_policy", "visits"]
 
 
 def table_policy(mdp: TabularMDP) -> ComposedPolicy:
     """The softmax of a table: θ_{sa} is the preference of a in s, and there are no other parameters."""
     f = Linear(mdp.n_obs, mdp.n_actions, bias=False)
     return ComposedPolicy(f, Categorical(mdp.n_actions), mdp.observation_space, mdp.action_space)
-
-
-def table_critic(V: FloatArray) -> ValueCritic:
-    """V(s) of a problem whose observations are one-hot."""
-    return ValueCritic(Linear(len(V), 1, bias=False), V)
-
-
-def timed_values(t: Trajectories, V: Array) -> Values:
-    """V_t(s_t) of every row and V_T(s_T) of every trajectory, from a table (T + 1, S) or (S,)."""
-    V = np.broadcast_to(V, (int(t.batch.lengths.max()) + 1, V.shape[-1])) if V.ndim == 1 else V
-    return Values(V[t.batch.time, t.states], V[t.batch.lengths, t.final_states])
 
 
 def row_weights(t: Trajectories) -> FloatArray:
