@@ -1,4 +1,4 @@
-"""Policies, critics and baselines that are tables: the library's own, given any numbers, exact ones among them."""
+"""Critics and baselines that are tables: the library's own, given any numbers, exact ones among them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ import numpy as np
 
 from ..baselines import StateTable
 from ..critics import ActionValueCritic, ValueCritic
-from ..distributions import Categorical
 from ..functions import Featured, Linear, OneHot
 from ..oracle import TabularMDP, separable_moments
 from ..oracle.expectations import Estimator
-from ..policies import ComposedPolicy, Policy
+from ..policies import Policy
 from ..types import Array, FloatArray, IntArray
+from .tabular_cases import table_policy as softmax_table
 
 __all__ = ["action_critic", "field", "mean_of", "softmax_table", "state_baseline", "value_critic"]
-
-
-def softmax_table(mdp: TabularMDP) -> ComposedPolicy:
-    """π(a|o) = softmax over a of θ_{oa}, θ row by row: one number for each column of obs and each action."""
-    f = Linear(mdp.n_obs, mdp.n_actions, bias=False)
-    return ComposedPolicy(f, Categorical(mdp.n_actions), mdp.observation_space, mdp.action_space)
 
 
 def value_critic(V: Array) -> ValueCritic:

@@ -29,7 +29,7 @@ from ..policies import ComposedPolicy
 from ..types import Array, Batch, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
-from .on_tables import action_critic, mean_of, softmax_table, value_critic
+from .on_tables import action_critic, field, mean_of, softmax_table, value_critic
 from .paths import gradient_by_step, path_probabilities
 from .problem import Problem
 from .smallest import gate, repeated
@@ -86,8 +86,8 @@ def discount_without_its_power(problem: Problem) -> Finding:
         "P5": separable_moments(_without_power(gamma), mdp, policy, theta),
     }
     by_advantage = ScoreFunction(Advantage(action_critic(v.Q), value_critic(v.V)), keep_per_episode=True)
-    field = _field(mdp, policy, omega=1.0)(theta)
-    residuals = [difference(moments["P5"].mean, field), difference(mean_of(by_advantage, mdp, policy, theta), field)]
+    exact = _field_at(mdp, policy, omega=1.0)(theta)
+    residuals = [difference(moments["P5"].mean, exact), difference(mean_of(by_advantage, mdp, policy, theta), exact)]
 
     two, uniform = gate(), np.zeros(6)
     table = softmax_table(two)
@@ -103,8 +103,8 @@ def discount_without_its_power(problem: Problem) -> Finding:
         worst(*residuals),
         numbers={
             "γ": gamma,
-            "‖bias to ∇J_γ‖/‖∇J_γ‖": float(size(field - moments["P4"].mean) / size(moments["P4"].mean)),
-            "‖bias to ∇J‖/‖∇J‖": float(size(field - moments["P3"].mean) / size(moments["P3"].mean)),
+            "‖bias to ∇J_γ‖/‖∇J_γ‖": float(size(exact - moments["P4"].mean) / size(moments["P4"].mean)),
+            "‖bias to ∇J‖/‖∇J‖": float(size(exact - moments["P3"].mean) / size(moments["P3"].mean)),
             **{f"Var of {name}": m.variance for name, m in moments.items()},
             "six tosses: Var of P3": tosses[0].variance,
             "six tosses: Var of P5": tosses[1].variance,
@@ -260,8 +260,8 @@ def gradient_of_nothing(problem: Problem) -> Finding:
     return Finding(
         worst(
             difference(of_P4, of_P4.T),
-            difference(of_P5, complex_gradient(_field(mdp, policy, omega=1.0), theta)),
-            difference(of_P4, complex_gradient(_field(mdp, policy, omega=mdp.gamma), theta)),
+            difference(of_P5, complex_gradient(_field_at(mdp, policy, omega=1.0), theta)),
+            difference(of_P4, complex_gradient(_field_at(mdp, policy, omega=mdp.gamma), theta)),
             difference([F[1, 3], F[3, 1]], [1 / 32, 1 / 16]),
             difference([G[1, 3], G[3, 1]], [1 / 32, 1 / 32]),
         ),
@@ -278,13 +278,13 @@ def _without_power(gamma: float) -> PolicyGradient:
     return replace(TO_GO, gamma=gamma, discount_states=False)
 
 
-def _field(mdp: TabularMDP, policy: ComposedPolicy, omega: float) -> Callable[[Array], Array]:
-    """θ ↦ Σ_t ω^t Σ_s d_t(s) Σ_a π(a|s) Q_t(s,a) f(s,a), where an action is taken."""
+def _field_at(mdp: TabularMDP, policy: ComposedPolicy, omega: float) -> Callable[[Array], Array]:
+    """θ ↦ Σ_t ω^t Σ_s d_t(s) Σ_a π(a|s) Q_t(s,a) f(s,a)."""
 
     def at(theta: Array) -> Array:
         pi = probabilities(mdp, policy, theta)
-        d, Q, f = marginals(mdp, pi)[:-1] * ~mdp.terminal, values(mdp, pi).Q, scores(mdp, policy, theta)
-        return np.asarray(np.einsum("t,ts,sa,tsa,sap->p", omega ** np.arange(len(d)), d, pi, Q, f))
+        d, Q = marginals(mdp, pi)[:-1], values(mdp, pi).Q
+        return field(mdp, scores(mdp, policy, theta), omega ** np.arange(len(d))[:, None] * d, pi, Q)
 
     return at
 

@@ -31,6 +31,7 @@ from .paths import gradient_by_step, path_probabilities
 from .problem import Problem
 from .score_cases import Case, log_softmax_at, policy_case
 from .smallest import gate, repeated
+from .tabular_cases import visits
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3; P4 with a γ
@@ -297,7 +298,7 @@ def _with_entropy(mdp: TabularMDP, policy: ComposedPolicy, beta: float) -> Calla
 
     def objective(theta: Array) -> Array:
         pi = probabilities(mdp, policy, theta)
-        return np.asarray(_visits(mdp, pi) @ (pi * (mdp.r - beta * np.log(pi))).sum(axis=1))
+        return np.asarray(_discounted_visits(mdp, pi) @ (pi * (mdp.r - beta * np.log(pi))).sum(axis=1))
 
     return objective
 
@@ -308,10 +309,10 @@ def _frozen_entropy(
     """θ' ↦ β Σ_t γ^t Σ_s d_t(s; θ') H(s; θ), with H held fixed."""
     pi = probabilities(mdp, policy, theta)
     H = -(pi * np.log(pi)).sum(axis=1)
-    return lambda x: np.asarray(beta * _visits(mdp, probabilities(mdp, policy, x)) @ H)
+    return lambda x: np.asarray(beta * _discounted_visits(mdp, probabilities(mdp, policy, x)) @ H)
 
 
-def _visits(mdp: TabularMDP, pi: Array) -> Array:
+def _discounted_visits(mdp: TabularMDP, pi: Array) -> Array:
     """Σ_t γ^t d_t(s) where an action is taken."""
-    d = marginals(mdp, pi)[:-1] * ~mdp.terminal
+    d = visits(mdp, pi)
     return np.asarray(mdp.gamma ** np.arange(len(d)) @ d)

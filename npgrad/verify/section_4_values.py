@@ -24,10 +24,11 @@ from ..policies import ComposedPolicy
 from ..types import Array, Batch, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, worst
-from .on_tables import action_critic, mean_of, softmax_table, value_critic
+from .on_tables import action_critic, field, mean_of, softmax_table, value_critic
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import bandit, wait
+from .tabular_cases import visits
 
 LAMBDA = 0.6
 
@@ -193,7 +194,7 @@ def all_actions(problem: Problem) -> Finding:
         table = softmax_table(mdp)
         theta = problem.theta(table)
         pi, v = probabilities(mdp, table, theta), values(mdp, table, theta)
-        d = marginals(mdp, pi)[:-1] * ~mdp.terminal
+        d = visits(mdp, pi)
         formula = np.einsum("t,ts,sa,tsa->sa", mdp.gamma ** np.arange(len(d)), d, pi, v.A).ravel()
         of_all = AllActions(action_critic(v.Q).table, mdp.gamma, keep_per_episode=True)
         residuals += [
@@ -222,9 +223,9 @@ def _other_subtracted(V: Callable[[Batch], Values], other: Callable[[Batch], Val
 
 def _seen(mdp: TabularMDP, policy: ComposedPolicy, theta: FloatArray, t: int, weight: Array) -> Array:
     """γ^t E[f_t w(s_t,a_t)], shape (P,), where an action is taken at t."""
-    pi, f = probabilities(mdp, policy, theta), scores(mdp, policy, theta)
-    d = marginals(mdp, pi)[t] * ~mdp.terminal
-    return np.asarray(mdp.gamma**t * np.einsum("s,sa,sa,sap->p", d, pi, weight, f))
+    pi = probabilities(mdp, policy, theta)
+    d = mdp.gamma**t * marginals(mdp, pi)[t]
+    return field(mdp, scores(mdp, policy, theta), d[None], pi, weight[None])
 
 
 def _bias(mdp: TabularMDP, policy: ComposedPolicy, theta: FloatArray, off: Array, n: int) -> Array:

@@ -20,7 +20,6 @@ from ..estimators import Estimator, PolicyGradient
 from ..oracle import (
     TabularMDP,
     causal_moments,
-    marginals,
     objective,
     probabilities,
     scores,
@@ -33,10 +32,11 @@ from ..policies import ComposedPolicy
 from ..types import Array, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
-from .on_tables import mean_of, softmax_table, state_baseline
+from .on_tables import field, mean_of, softmax_table, state_baseline
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import bandit, gate
+from .tabular_cases import visits
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3; P4 with a γ
@@ -79,9 +79,9 @@ def baselines_do_not_bias(problem: Problem) -> Finding:
         of_pairs = problem.table(S, A, stream=1)
         wrong = StateBaseline(lambda batch: of_pairs[batch.obs.argmax(axis=1), batch.act])  # noqa: B023
         bias = mean_of(replace(TO_GO, gamma=mdp.gamma, baseline=wrong), mdp, policy, theta) - truth
-        pi, d = probabilities(mdp, policy, theta), marginals(mdp, policy, theta)[:-1] * ~mdp.terminal
-        visits = mdp.gamma ** np.arange(T) @ d
-        subtracted = np.einsum("s,sa,sa,sap->p", visits, pi, of_pairs, scores(mdp, policy, theta))
+        pi, f = probabilities(mdp, policy, theta), scores(mdp, policy, theta)
+        d = mdp.gamma ** np.arange(T)[:, None] * visits(mdp, pi)
+        subtracted = field(mdp, f, d, pi, np.broadcast_to(of_pairs, (T, S, A)))
         residuals.append(difference(bias, -subtracted))
     return Finding(worst(*residuals), numbers={"‖bias‖ of a random b(s,a)": float(np.linalg.norm(bias))})
 
@@ -104,7 +104,7 @@ def usual_baselines(problem: Problem) -> Finding:
     mdp, (policy, theta) = problem.mdp, problem.policy(problem.mdp)
     V, truth = values(mdp, policy, theta).V[:-1], gradient_by_step(mdp, policy, theta)
     J = float(objective(mdp, policy, theta))
-    G = (marginals(mdp, policy, theta)[:-1] * ~mdp.terminal * V).sum(axis=1)  # E[G_t]
+    G = (visits(mdp, probabilities(mdp, policy, theta)) * V).sum(axis=1)  # E[G_t]
     of_return = whole_return_moments(mdp, policy, theta)
 
     def to_go(b: Array | float) -> float:

@@ -24,7 +24,6 @@ from ..oracle import (
     TabularMDP,
     Trajectories,
     exact_moments,
-    marginals,
     pair_estimates,
     probabilities,
     scores,
@@ -37,10 +36,11 @@ from ..policies import ComposedPolicy
 from ..types import Batch, FloatArray, IntArray
 from .catalogue import Finding, statement
 from .measures import difference, worst
-from .on_tables import softmax_table
+from .on_tables import field, softmax_table
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import gate
+from .tabular_cases import visits
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3
@@ -190,10 +190,10 @@ def _mean_of_pairs(g: Estimator, mdp: TabularMDP, policy: ComposedPolicy, theta:
 def _alive_mean(mdp: TabularMDP, policy: ComposedPolicy, theta: FloatArray, N: int) -> FloatArray:
     """Σ_t (1 − (1 − (1 − q_t)^N)/(N q_t)) E[f_t Q_t], by d_t, Q_t and scores."""
     pi, f, Q = probabilities(mdp, policy, theta), scores(mdp, policy, theta), values(mdp, policy, theta).Q
-    d = marginals(mdp, pi)[:-1] * ~mdp.terminal
+    d = visits(mdp, pi)
     q = d.sum(axis=1)
     factor = np.where(q > 0, 1 - (1 - (1 - q) ** N) / (N * np.where(q > 0, q, 1)), 0)
-    return np.asarray(np.einsum("t,ts,sa,tsa,sap->p", factor, d, pi, Q, f))
+    return field(mdp, f, factor[:, None] * d, pi, Q)
 
 
 def _on_every_batch(problem: Problem, t: Trajectories, policy: ComposedPolicy, theta: FloatArray) -> float:
