@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager
 from functools import partial
 from html.parser import HTMLParser
@@ -173,6 +174,10 @@ def check_in_browser(site, browser):
         with chromium(browser, f"http://127.0.0.1:{server.server_port}/check"):
             if not server.done.wait(PATIENCE):
                 return [*server.faults, f"{browser} gave no answer within {PATIENCE} s"]
+            seen = -1
+            while len(server.faults) > seen:  # what pages asked for may still be on its way
+                seen = len(server.faults)
+                time.sleep(2)
     finally:
         server.shutdown()
         server.server_close()
