@@ -24,7 +24,7 @@ IN_BROWSER = {
     "<img src='data:image/png;base64,AAAA'>": "a picture is not shown",
     "<div style='width: 3000px'>wide</div>": "is 30",
     "<script>fetch('http://example.org/x')</script>": "asked for http://example.org/x",
-    "<script>fetch('/lost')</script>": "/lost: code 404",
+    "<script src='/lost'></script>": "/lost: code 404",
 }
 
 
