@@ -8,9 +8,9 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 from ..distributions import DiagonalGaussian
-from ..estimators import EvolutionStrategy, FiniteDifferences, Objective, centred_ranks
+from ..estimators import EvolutionStrategy, FiniteDifferences, centred_ranks
 from ..functions import Concatenated, Constant, Linear
-from ..oracle import SoftmaxBandit, TabularMDP, normal_nodes
+from ..oracle import SoftmaxBandit, normal_nodes
 from ..policies import ComposedPolicy
 from ..spaces import Discrete
 from ..types import Array, FloatArray
@@ -151,37 +151,31 @@ def _on_a_cubic(problem: Problem) -> float:
 
 
 def _moments_over_u(bandit: SoftmaxBandit, theta: FloatArray, epsilon: float) -> dict[str, float]:
-    """‖error‖ of the mean of the library's differences, and their variance, exactly: summed over all u that matter."""
+    """‖error‖ of the mean of the library's differences, and their variance, exactly: summed over all u that matter.
+
+    Evaluations with noise numbers 0, 1 and 2 get one u, those with 3, 4 and 5 another, all pairs of them.
+    """
     mdp = bandit.mdp()
     policy, steps = softmax_table(mdp), epsilon * np.eye(3)
     shifted = np.concatenate([theta + steps, theta - steps, theta[None]])
     borders = np.sort(np.concatenate([[0.0, 1.0], *(np.cumsum(bandit.probabilities(x))[:-1] for x in shifted)]))
-    u, w = (borders[1:] + borders[:-1]) / 2, np.diff(borders)
-    own_u, own_w = np.array(list(product(u, u))), np.outer(w, w).ravel()  # of the upper and the lower evaluation
+    middle, width = (borders[1:] + borders[:-1]) / 2, np.diff(borders)
+    pairs, weights = np.array(list(product(middle, repeat=2))), np.outer(width, width).ravel()
 
-    def common(x: FloatArray, i: int) -> FloatArray:
-        return _returns(mdp, policy, x, u)
+    def returns(x: FloatArray, i: int) -> FloatArray:
+        act, _, _ = policy.act(x, np.repeat(mdp.obs, len(pairs), axis=0), pairs[:, i // 3, None])
+        return np.asarray(mdp.r[0, act])
 
-    def own(x: FloatArray, i: int) -> FloatArray:
-        return _returns(mdp, policy, x, own_u[:, int(i >= 3)])
-
-    def moments(objective: Objective, weights: FloatArray, *, central: bool) -> tuple[float, float]:
-        differences = FiniteDifferences(epsilon, central, common_random_numbers=objective is common)
-        terms = np.asarray(differences(objective, theta).per_episode)
+    def moments(*, central: bool, common: bool) -> tuple[float, float]:
+        terms = np.asarray(FiniteDifferences(epsilon, central, common)(returns, theta).per_episode)
         mean = weights @ terms
         error = float(np.linalg.norm(mean - bandit.gradient(theta)))
         return error, float(weights @ ((terms - mean) ** 2).sum(axis=1))
 
-    forward, _ = moments(common, w, central=False)
-    central, common_variance = moments(common, w, central=True)
-    _, own_variance = moments(own, own_w, central=True)
-    return dict(zip(ORDERS, (forward, central, common_variance, own_variance), strict=True))
-
-
-def _returns(mdp: TabularMDP, policy: ComposedPolicy, theta: FloatArray, u: FloatArray) -> FloatArray:
-    """The reward of the action that the policy draws with each u."""
-    act, _, _ = policy.act(theta, np.repeat(mdp.obs, len(u), axis=0), u[:, None])
-    return np.asarray(mdp.r[0, act])
+    forward, _ = moments(central=False, common=True)
+    central, of_common = moments(central=True, common=True)
+    _, of_own = moments(central=True, common=False)
+    return dict(zip(ORDERS, (forward, central, of_common, of_own), strict=True))
 
 
 def _variance_of_own(bandit: SoftmaxBandit, theta: FloatArray, epsilon: float) -> float:
