@@ -177,13 +177,17 @@ def grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
     >>> runs = [run("reinforce", 0, 0.1), run("reinforce", 1, 0.1), run("reinforce", 0, 0.3), run("ppo", 0, 0.1)]
     >>> {label: len(group) for label, group in grouped(runs).items()}
     {'reinforce, learning_rate 0.1': 2, 'reinforce, learning_rate 0.3': 1, 'ppo': 1}
+    >>> list(grouped(runs[:3]))
+    ['learning_rate 0.1', 'learning_rate 0.3']
     """
     every = [(run, _settings(run.config)) for run in runs]
+    several = len({settings["algo"] for _, settings in every}) > 1
     groups: dict[str, list[Run]] = {}
     for run, own in every:
         alike = [settings for _, settings in every if settings["algo"] == own["algo"]]
         differ = [name for name in own if any(other.get(name) != own[name] for other in alike)]
-        label = ", ".join([str(own["algo"]), *(f"{name} {_shown(own[name])}" for name in differ)])
+        algo = [str(own["algo"])] if several or not differ else []
+        label = ", ".join([*algo, *(f"{name} {_shown(own[name])}" for name in differ)])
         groups.setdefault(label, []).append(run)
     return groups
 

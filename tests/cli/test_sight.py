@@ -20,8 +20,8 @@ def test_plot(runs, tmp_path):
     status, out, err = runs("plot", "a", "b")
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].startswith("reinforce, learning_rate 0.3: ")
-    assert lines[1].startswith("reinforce, learning_rate 0.01: ")
+    assert lines[0].startswith("learning_rate 0.3: ")
+    assert lines[1].startswith("learning_rate 0.01: ")
     assert lines[2] == "plot.png"
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
     args = ["plot", "a/seed0", "--column", "approx_kl", "--out", "kl.svg", "--title", "KL", "--statistic", "iqm"]
