@@ -270,7 +270,7 @@ def _listed(first: str, further: str, matches: Sequence[Match]) -> list[str]:
         said = "; and ".join(f"{m.id}: {m.says}" if m.id else m.says for m in match.mistakes)
         agree = "mean and covariance agree" if match.covariance else "the mean agrees"
         if match.explained < 1:
-            agree = f"{100 * match.explained:.0f} % of the squared bias"
+            agree = f"{100 * match.explained:.3g} % of the squared bias"
         fitted = "" if match.constant is None else f", with the constant {match.constant:.6g}"
         lines.append(f"{further if i else first} {said}")
         lines.append(f"  ({' + '.join(match.key)}, in {match.form}{fitted}; {agree})")

@@ -67,6 +67,14 @@ RETURNS = (
         put("returns", wrong.own_reward, kinds=TO_GO),
     ),
     Mistake(
+        "rewards missing",
+        "P9",
+        "Ψ is the same whatever the rewards: that is maximum likelihood of the actions taken, and E ĝ = 0",
+        "weigh each score with its return",
+        put("returns", wrong.ones, kinds=TO_GO),
+        ("no values",),
+    ),
+    Mistake(
         "product of sums",
         "X11",
         "the sums over t are taken apart, (Σ_t f_t)(Σ_t G_t): that is ∇E Σ (t+1) r_t",

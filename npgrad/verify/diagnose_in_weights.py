@@ -43,6 +43,13 @@ BASELINES = (
         put("baseline", wrong.less_state_mean, kinds=MC),
     ),
     Mistake(
+        "best constant of the batch",
+        "B3",
+        "the best constant baseline (B5) was computed on the batch it is used on",
+        "compute it on the other episodes, or on earlier data",
+        put("baseline", wrong.less_best_constant, kinds=WHOLE),
+    ),
+    Mistake(
         "sum for a mean in the baseline",
         "X2",
         "the baseline is the sum over the batch, b_t = Σ_i G_t^(i): the episode cancels, and E ĝ = 0",

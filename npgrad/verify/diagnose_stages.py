@@ -88,6 +88,11 @@ def own_reward(x: Batches, r: Array, V_next: Array) -> Array:
     return r
 
 
+def ones(x: Batches, r: Array, V_next: Array) -> Array:
+    """1."""
+    return np.ones(x.alive.shape)
+
+
 def without_own(x: Batches, r: Array, V_next: Array) -> Array:
     """Σ_{k>t} γ^{k−t} r_k."""
     return discounted_sum(x, r, V_next) - r
@@ -205,6 +210,14 @@ def less_state_mean(x: Batches, G: Array) -> Array:
         mean = (G * at).sum(axis=(1, 2)) / np.maximum(at.sum(axis=(1, 2)), 1)
         out -= at * mean[:, None, None]
     return out
+
+
+def less_best_constant(x: Batches, G: Array) -> Array:
+    """G less b = Σ_i ‖F_i‖² R_i / Σ_i ‖F_i‖² of the batch, F = Σ_t f_t."""
+    F = x.scores.reshape(*x.alive.shape, -1).sum(axis=2)  # (B, N, P)
+    squares: Array = (F**2).sum(axis=2)
+    b = (squares * G[..., 0]).sum(axis=1) / squares.sum(axis=1)
+    return np.asarray(G - b[:, None, None])
 
 
 def less_Q(x: Batches, G: Array) -> Array:

@@ -105,6 +105,15 @@ def product_of_sums(policy, theta, batch):
     return total / batch.n_episodes
 
 
+def best_constant(policy, theta, batch):
+    """b = Σ ‖F‖² R/Σ ‖F‖² over the batch itself."""
+    f = scores(policy, theta, batch)
+    F = [f[list(rows)].sum(axis=0) for rows in episodes(batch)]
+    R = [sum(batch.rew[list(rows)]) for rows in episodes(batch)]
+    b = sum(g @ g * r for g, r in zip(F, R, strict=True)) / sum(g @ g for g in F)
+    return sum(g * (r - b) for g, r in zip(F, R, strict=True)) / batch.n_episodes
+
+
 def probability_gradient(policy, theta, batch):
     pi = np.exp(policy.at(theta, batch.obs, batch.act).log_prob)
     psi = [np.array(to_go(batch.rew[list(rows)], 1.0)) * pi[list(rows)] for rows in episodes(batch)]
@@ -202,6 +211,8 @@ PLANTED = [
     ("causality backwards", of_rewards(backwards), {}),
     ("own reward alone", of_rewards(lambda r: r), {}),
     ("mean for a sum", of_rewards(lambda r: [mean(r[t:]) for t in range(len(r))]), {}),
+    ("rewards missing", of_rewards(lambda r: [1.0] * len(r)), {}),
+    ("best constant of the batch", best_constant, {}),
     ("product of sums", product_of_sums, {}),
     ("Q of the whole horizon", first_Q, {}),
     ("first step missing", of_rewards(lambda r: [0.0, *to_go(r, 1.0)[1:]]), {}),
