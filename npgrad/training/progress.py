@@ -20,6 +20,7 @@ SHOWN = {
     "rollout/ep_rew_mean": "return",
     "train/signal_to_noise": "S/N",
     "train/approx_kl": "KL",
+    "train/entropy_loss": "H",
     "train/explained_variance": "EV",
 }
 
@@ -29,15 +30,17 @@ def figures_of(row: Mapping[str, float | None], most: int = len(SHOWN)) -> str:
 
     Examples
     --------
-    >>> figures_of({"rollout/ep_rew_mean": 123.4567, "train/approx_kl": 0.0123, "train/loss": 1.0})
-    'return 123.5, KL 0.012'
+    >>> figures_of({"rollout/ep_rew_mean": 123.4567, "train/approx_kl": 0.0123, "train/entropy_loss": -0.5})
+    'return 123.5, KL 0.012, H 0.5'
     """
-    found = [(name, value) for key, name in SHOWN.items() if (value := row.get(key)) is not None]
     shown = []
-    for name, value in found[:most]:
-        at_least_0 = max(value, 0.0) if name == "S/N" else value  # an estimate around 0
-        shown.append(f"{name} {at_least_0:.{4 if name == 'return' else 2}g}")
-    return ", ".join(shown)
+    for key, name in SHOWN.items():
+        value = row.get(key)
+        if value is not None:
+            sign = -1.0 if name == "H" else 1.0
+            at_least_0 = max(value, 0.0) if name == "S/N" else sign * value  # S/N is an estimate around 0
+            shown.append(f"{name} {at_least_0:.{4 if name == 'return' else 2}g}")
+    return ", ".join(shown[:most])
 
 
 class ProgressBar:
