@@ -284,8 +284,9 @@ def test_the_right_forms_are_right(settings):
 def test_every_known_mistake_shows_on_some_problem(settings):
     cases = fixed_cases(settings)
     batches = [(all_batches(case, settings, n), exact_gradient(case, settings)) for case in cases for n in (2, 1)]
+    forms = right_forms(settings)[:5]
     for mistake, variant in variants(settings):
-        made = [variant.put_into(form, 0.5) for form in right_forms(settings) if form.kind in variant.kinds]
+        made = [variant.put_into(form, 0.5) for form in forms if form.kind in variant.kinds]
         bias = [np.linalg.norm(x.mean(form.psi(x)) - g) / np.linalg.norm(g) for x, g in batches for form in made]
         assert not made or max(b for b in bias if np.isfinite(b)) > 1e-4, mistake.key
 
@@ -305,7 +306,7 @@ def test_an_unknown_mistake_gets_the_nearest_known_one():
     assert 0.5 < diagnosis.nearest[0].explained < 1
     assert "No known mistake has exactly this bias" in str(diagnosis)
     nonsense = of_rewards(lambda r: [20 * np.sin(9 * g + t) for t, g in enumerate(to_go(r, 1.0))])
-    assert "comes near" in str(diagnose(nonsense))
+    assert "comes near" in str(diagnose(nonsense, cases=fixed_cases(Settings())[1:3]))
 
 
 def test_right_estimators_have_nothing_to_diagnose():

@@ -34,14 +34,14 @@ def policy_of(mdp):
 def test_measured_variances_agree_with_exact_ones(gamma):
     """Every exact variance lies within the 99.9 % interval of the measured one."""
     policy, theta = policy_of(MDP)
-    found = study(rollout_of(MDP), policy, theta, gamma=gamma, batches=500, batch_episodes=4, exact=MDP)
+    found = study(rollout_of(MDP), policy, theta, gamma=gamma, batches=300, batch_episodes=4, exact=MDP)
     known = [row for row in found.rows if row.exact is not None]
     assert len(known) == 6
     for row in known:
         low, high = row.interval
         deviation = (np.log(high) - np.log(low)) / (2 * 1.96)
         assert abs(np.log(row.exact / row.variance)) < 3.29 * deviation, row.name
-        assert high / low < 1.6
+        assert high / low < 1.8
 
 
 def test_exact_variances_agree_with_enumeration():
