@@ -21,12 +21,17 @@ from ..types import Array, State
 from ..validation import require_positive
 from .starting import begin_with
 
-__all__ = ["Algorithm", "initial_theta"]
+__all__ = ["Algorithm", "initial_theta", "unmasked"]
 
 
 def initial_theta(policy: Policy, seed: int) -> Array:
     """θ_0 of a run: the policy's own initialisation under the run's seed."""
     return policy.init(np.random.default_rng(noise.derive_seed(seed, noise.INIT, 0)))
+
+
+def unmasked(policy: Policy, obs: Array) -> Array:
+    """The columns of obs that a normaliser sees: all but the mask."""
+    return obs[:, : policy.n_obs - policy.n_masked]
 
 
 class Algorithm(ABC):
@@ -115,7 +120,8 @@ class Algorithm(ABC):
         InvalidInput
             If the agent's policy is another one, or sees observations otherwise than the run's would.
         """
-        return begin_with(agent, self.policy, self.recipe.init(self.seed))
+        normalizes = bool(getattr(self.settings, "normalize_observations", False))
+        return begin_with(agent, self.policy, self.recipe.init(self.seed), normalizes)
 
     @property
     def env_description(self) -> str:

@@ -13,7 +13,7 @@ from ..rollouts import Rollout
 from ..training import RewardScaling
 from ..types import Array, Batch, FloatArray, IntArray, State
 from .actor_critic_settings import ActorCriticSettings
-from .base import Algorithm
+from .base import Algorithm, unmasked
 
 __all__ = ["Collected", "Experience", "experience_of"]
 
@@ -69,7 +69,7 @@ class Experience:
         """Groups of arrays before the first iteration."""
         groups = {"rewards": self.rewards.init()}
         if self.normalize_observations:
-            groups["normaliser"] = Moments.of(np.empty((0, self.policy.n_obs))).as_arrays()
+            groups["normaliser"] = Moments.of(unmasked(self.policy, np.empty((0, self.policy.n_obs)))).as_arrays()
         if self.n_steps is not None:
             groups["rollout"] = self.rollout.start(self.policy, theta)
             none = np.zeros(0, dtype=np.int64)
@@ -103,8 +103,8 @@ class Experience:
             returns, lengths, groups["running"] = ended_episodes(batch, state.group("running"))
         scaled, groups["rewards"] = self.rewards(batch, state.group("rewards"))
         if self.normalize_observations:
-            seen = Moments.from_arrays(state.group("normaliser")).merge(Moments.of(batch.obs))
-            groups["normaliser"] = seen.as_arrays()
+            seen = Moments.of(unmasked(policy, batch.obs))
+            groups["normaliser"] = Moments.from_arrays(state.group("normaliser")).merge(seen).as_arrays()
         return Collected(policy, batch, scaled, groups, returns, lengths)
 
 

@@ -17,7 +17,7 @@ from ..types import Array, State
 __all__ = ["begin_with", "require_same_policy"]
 
 
-def begin_with(agent: Agent, policy: Policy, state: State) -> State:
+def begin_with(agent: Agent, policy: Policy, state: State, normalizes: bool) -> State:
     """`state` with the agent's θ, and with its normaliser where the run normalises observations.
 
     Parameters
@@ -28,6 +28,8 @@ def begin_with(agent: Agent, policy: Policy, state: State) -> State:
         Of the run.
     state : State
         Of the run before its first iteration.
+    normalizes : bool
+        Whether the run normalises observations by what it sees.
 
     Raises
     ------
@@ -36,14 +38,13 @@ def begin_with(agent: Agent, policy: Policy, state: State) -> State:
     """
     require_same_policy(agent.policy, policy)
     theirs, ours = (getattr(p, "normaliser", None) for p in (agent.policy, policy))
-    running = bool(state.group("normaliser"))
-    if (theirs is None) == (running or ours is not None):
+    if (theirs is None) == (normalizes or ours is not None):
         sees, would = ("normalised", "raw") if theirs is not None else ("raw", "normalised")
         raise InvalidInput(
-            f"normalize_observations is {running}, so that the policy would see {would} observations, but the agent's "
-            f"θ is for {sees} ones; make it {not running}"
+            f"normalize_observations is {normalizes}, so that the policy would see {would} observations, but the "
+            f"agent's θ is for {sees} ones; make it {not normalizes}"
         )
-    if running and theirs is not None:
+    if normalizes and theirs is not None:
         count = int(agent.info.get("timesteps", 0))  # a row a timestep went into mean and deviation
         if count < 2:
             raise InvalidInput("the agent does not say how many timesteps its normaliser has seen; save it from a run")

@@ -15,6 +15,7 @@ from ..pool import map_ordered
 from ..rollouts import Rollout
 from ..training import Metrics
 from ..types import Array, FloatArray, IntArray, State
+from .base import unmasked
 
 __all__ = ["Judged", "Trials"]
 
@@ -63,7 +64,7 @@ class Trials:
 
     def begin(self, seed: int, theta: Array, **groups: dict[str, Array]) -> State:
         """The state before the first iteration."""
-        moments = Moments.of(np.empty((0, self.policy.n_obs))).as_arrays()
+        moments = Moments.of(unmasked(self.policy, np.empty((0, self.policy.n_obs)))).as_arrays()
         return State(seed, 0, 0, 0, theta).with_groups(normaliser=moments, **groups)
 
     def policy_at(self, state: State) -> Policy:
@@ -89,7 +90,8 @@ class Trials:
                 count=self.n_episodes,
                 deterministic=self.deterministic,
             )
-            seen = Moments.of(batch.obs if self.normalize_observations else batch.obs[:0])
+            obs = unmasked(judged.policy, batch.obs)
+            seen = Moments.of(obs if self.normalize_observations else obs[:0])
             return batch.returns(), batch.lengths, seen
 
         for returns, lengths, seen in (results := map_ordered(judge, list(thetas), self.executor)):

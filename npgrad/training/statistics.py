@@ -134,7 +134,11 @@ def _shares(x: FloatArray, y: FloatArray, seed: int) -> list[FloatArray]:
     if not len(x) or not len(y):
         raise InvalidInput(f"there are {len(x)} and {len(y)} scores, expected at least one of each")
     rng = np.random.default_rng(seed)
-    return [rng.multinomial(len(s), np.full(len(s), 1 / len(s)), RESAMPLES) / len(s) for s in (x, y)]
+    shares = []
+    for n in (len(x), len(y)):
+        chosen = rng.integers(n, size=(RESAMPLES, n)) + n * np.arange(RESAMPLES)[:, None]
+        shares.append(np.bincount(chosen.ravel(), minlength=RESAMPLES * n).reshape(RESAMPLES, n) / n)
+    return shares
 
 
 def _percentiles(values: FloatArray, level: float) -> tuple[float, float]:

@@ -2,9 +2,13 @@
 
 import itertools
 
+import gymnasium
+import numpy as np
 import pytest
+from gymnasium.spaces import Box, Discrete
 
 from npgrad import REINFORCE
+from npgrad.algorithms import ALGORITHMS
 from npgrad.errors import InvalidInput, UnknownName
 from npgrad.policies import make_policy
 
@@ -45,3 +49,44 @@ def test_policy_options():
         REINFORCE("CartPole-v1", policy=own, policy_kwargs={"hidden": (5,)})
     with pytest.raises(UnknownName, match="did you mean 'learning_rate_schedule'"):
         REINFORCE("CartPole-v1", learning_rate_schedul="linear")
+
+
+class Masked(gymnasium.Env):
+    """Three steps, of three actions one forbidden."""
+
+    observation_space, action_space = Box(-9, 9, (2,), np.float32), Discrete(3)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+        return self.seen()
+
+    def seen(self):
+        return self.np_random.uniform(3, 5, 2).astype(np.float32), {"action_mask": np.array([1, 0, 1], np.int8)}
+
+    def step(self, action):
+        assert action != 1
+        self.t += 1
+        obs, info = self.seen()
+        return obs, float(action), self.t == 3, False, info
+
+
+@pytest.mark.parametrize("algo", ["reinforce", "a2c", "es"])
+def test_a_normaliser_leaves_the_mask_alone(algo):
+    model = ALGORITHMS[algo].load()(Masked, seed=0, normalize_observations=True).learn(900)
+    normaliser = model.agent.policy.normaliser
+    assert normaliser.mean.shape == (2,)
+    np.testing.assert_allclose(normaliser.mean, 4, atol=0.4)
+    assert model.agent.act(np.zeros(2, np.float32), mask=[0, 0, 1]) == 2
+
+
+@pytest.mark.parametrize("algo", ["reinforce", "ppo", "ars"])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_every_algorithm_can_begin_with_an_agent(algo, normalize):
+    kind = ALGORITHMS[algo].load()
+    options = {"normalize_observations": normalize}
+    first = kind("CartPole-v1", seed=0, **options).learn(300)
+    state = kind("CartPole-v1", seed=1, **options).state_from(first.agent)
+    np.testing.assert_array_equal(state.theta, first.agent.theta)
+    with pytest.raises(InvalidInput, match=f"make it {normalize}"):
+        kind("CartPole-v1", normalize_observations=not normalize).state_from(first.agent)
