@@ -24,8 +24,7 @@ TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3; P4 wi
 
 
 def of_table(mdp: TabularMDP, pi: Array | None = None) -> Case:
-    """A problem with the softmax of a table, at the θ of π(a|s), (S, A), or of (A,) in every state; uniform if not
-    given."""
+    """A problem with the softmax of a table, at the θ of π(a|s), (S, A) or (A,); uniform if not given."""
     policy = table_policy(mdp)
     shape = (mdp.n_obs, mdp.n_actions)
     theta = np.zeros(shape) if pi is None else np.broadcast_to(np.log(pi), shape)
@@ -48,8 +47,10 @@ def mean_with(psi: Psi, mdp: TabularMDP, policy: Policy, theta: FloatArray) -> F
 
 
 def both_cases(problem: Problem, smallest: Case, *, discounted: bool = False) -> tuple[Case, Case]:
-    """The problem of the seed, then the smallest: what a loop over them has last is of the smallest. Discounted, γ = ½
-    there."""
+    """The problem of the seed, then the smallest, so that what a loop has last is of the smallest.
+
+    Discounted, γ = ½ in the latter.
+    """
     mdp = problem.discounted if discounted else problem.mdp
     if discounted:
         smallest = (smallest[0].replace(gamma=0.5), *smallest[1:])

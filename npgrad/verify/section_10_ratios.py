@@ -206,21 +206,16 @@ def support_of_a_proposal(problem: Problem) -> Finding:
 
     Measured: both examples, and a random p with q = 0 at one place, where f is 0 and where it is not.
     """
-
-    def by_weights(p: FloatArray, q: FloatArray, f: FloatArray) -> float:
-        drawn = q > 0
-        return float(q[drawn] @ (p[drawn] / q[drawn] * f[drawn]))
-
     p, q, f = (problem.rng(i).dirichlet(np.ones(4)) for i in (1, 2, 3))
     hole = np.arange(4) == 2
     q, silent = np.where(hole, 0, q) / q[~hole].sum(), np.where(hole, 0, f)
     residuals = [
-        difference(by_weights(p, q, silent), p @ silent),
-        difference(by_weights(p, q, f), p @ f - p[2] * f[2]),
+        difference(_by_weights(p, q, silent), p @ silent),
+        difference(_by_weights(p, q, f), p @ f - p[2] * f[2]),
     ]
     rare, paid = np.array([0.99, 0.01]), np.array([0.0, 100.0])
-    truth, printed = float(rare @ paid), by_weights(rare, np.array([1.0, 0.0]), paid)
-    residuals.append(difference(by_weights(rare, np.array([0.0, 1.0]), paid), truth))
+    truth, printed = float(rare @ paid), _by_weights(rare, np.array([1.0, 0.0]), paid)
+    residuals.append(difference(_by_weights(rare, np.array([0.0, 1.0]), paid), truth))
     return Finding(
         worst(*residuals), printed=difference(printed, truth), numbers={"E_p f": truth, "q where p is high": printed}
     )
@@ -238,3 +233,9 @@ def _products_from(
             later = sum(t.batch.rew[k] * rho[i + first : k + 1].prod() for k in range(i, end))
             out += p * f[i] * rho[begin : i + 1].prod() * later
     return out
+
+
+def _by_weights(p: FloatArray, q: FloatArray, f: FloatArray) -> float:
+    """E_q[(p/q) f], over what q draws."""
+    drawn = q > 0
+    return float(q[drawn] @ (p[drawn] / q[drawn] * f[drawn]))
