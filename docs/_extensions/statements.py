@@ -1,5 +1,7 @@
 """The directive ``statements``: the catalogue, each row with its derivation in short, its check and its source."""
 
+import re
+
 from docstrings import escaped, with_literal_blocks
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -36,8 +38,8 @@ class Statements(SphinxDirective):
 
 def lines_of(row):
     """One statement, under an anchor of its own."""
-    said, source = escaped([row.statement, row.source])
-    text = escaped(with_literal_blocks(row.derivation.splitlines()))
+    said, source = escaped([primed(row.statement), row.source])
+    text = escaped(with_literal_blocks(primed(row.derivation).splitlines()))
     check = f"{source} · {row.kind}, to {row.tolerance:.0e}"
     body = [f"**{row.id}** {said}", "", *text, "", f"*{check}*"]
     return [
@@ -48,6 +50,11 @@ def lines_of(row):
         "",
         *(f"   {line}".rstrip() for line in body),
     ]
+
+
+def primed(text):
+    """The text with ′ for the ' behind a symbol, as in π' and t'', but not in words, as in Seita's."""
+    return re.sub(r"(?<=\w)(?<![A-Za-z]{2})'+(?!\w)", lambda quotes: "′" * len(quotes[0]), text)
 
 
 def setup(app):
