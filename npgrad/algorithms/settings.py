@@ -91,7 +91,7 @@ class ReinforceSettings(CriticSettings):
     value                          V(s_t) of a critic fitted on earlier iterations (B2); with gae_lambda: GAE (P8)
     optimal                        E[‖g‖²R]/E[‖g‖²] of the other episodes, for the whole return (B5)
     optimal-per-coordinate         the same for each parameter by itself (B5)
-    optimal-[per-coordinate-]biased  the same two, with episode i among those averaged (B3)
+    optimal-…-biased               the same two, with episode i among those averaged (B3)
     none                           0
     ============================== ====================================================================================
 
