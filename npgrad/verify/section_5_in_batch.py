@@ -72,7 +72,7 @@ def baselines_of_the_batch(problem: Problem) -> Finding:
 
     Measured: exact means of the library's estimators over all batches of N = 2 on a tiny problem, and of N = 3 on the
     gate, against a complex step through J and these factors; leave-one-out against the batch mean on batches of 5;
-    ĝ of every single episode with a table fitted on it.
+    ĝ of some forty single episodes with a table fitted on each.
     """
     mdp, (policy, theta) = problem.tiny, problem.policy(problem.tiny)
     truth = gradient_by_step(mdp, policy, theta)
