@@ -55,15 +55,15 @@ def orderings_that_fail(problem: Problem) -> Finding:
     half of the starts, in the other −.7 for both actions and π = (.99, .01). E[R] = .1 is the best b in the first.
 
     (4) Q_t for G_t: Var(f_tQ_t) ≤ Var(f_tG_t), a conditional mean. But G_t − Q_t can offset later terms. One state, two
-    steps: action 0 ends and pays 1, action 1 waits, π uniform. In one logit, who waits and then ends has (f_0 + f_1)
-    · 1 = 0 with G, who waits twice 0. With Q_0(wait) = ½ they have ∓¼.
+    steps: action 0 ends and pays 1, action 1 waits, π uniform. In one logit, who waits and then ends has (f_0 + f_1) ·
+    1 = 0 with G, who waits twice 0. With Q_0(wait) = ½ they have ∓¼.
 
     (5) All actions for one, with exact Q: Var(E[f_tQ_t|s_t]) ≤ Var(f_tQ_t), a conditional mean again. The same, waiting
-    pays −½. One action: −½ for who ends, −½ ∓ ⅛ for who waits. All actions: −5/16 at first, and −⅜ more if there is
-    a second step.
+    pays −½. One action: −½ for who ends, −½ ∓ ⅛ for who waits. All actions: −5/16 at first, and −⅜ more if there is a
+    second step.
 
-    (6) Per decision: r_k with Π_{j≤k}ρ_j, the conditional mean of r_k with all ratios. r = (−1, +1) as in 1, β = (¾, ¼):
-    ρ_0ρ_1 Σ f_tG_t = ρ_0ρ_1 f_1 against ρ_0ρ_1 f_1 + ρ_0 f_0 (ρ_1 − 1).
+    (6) Per decision: r_k with Π_{j≤k}ρ_j, the conditional mean of r_k with all ratios. r = (−1, +1) as in 1, β = (¾,
+    ¼): ρ_0ρ_1 Σ f_tG_t = ρ_0ρ_1 f_1 against ρ_0ρ_1 f_1 + ρ_0 f_0 (ρ_1 − 1).
 
     With one step the two of 1, 4, 5 and 6 are the same, or ordered as a single term is. In 4 and 5 what comes later
     must depend on a_0 (here, whether it comes) and share its θ: if each step has parameters of its own, f_tᵀf_k = 0,
