@@ -20,7 +20,7 @@ from ..errors import InvalidInput
 from ..functions import Function, Linearisation
 from ..spaces import Space
 from ..types import Array, IntArray
-from ..validation import require_shape, require_theta
+from ..validation import require_finite, require_shape, require_theta
 from .action_maps import ActionMap, Identity, Tanh
 from .normaliser import Normaliser
 
@@ -260,8 +260,11 @@ class ComposedPolicy:
         ------
         InvalidInput
             On wrong shapes or dtypes, or actions outside the distribution's range.
+        NonFinite
+            If θ has a NaN or an infinity.
         """
         require_theta(theta, self.n_params)
+        require_finite("theta", theta, "go back to the last θ that was finite, with a smaller step")
         obs = np.asarray(obs)
         require_shape("obs", obs, (None, self.n_obs))
         act = np.asarray(act)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npgrad.distributions import Autoregressive, Categorical, Deterministic, DiagonalGaussian
-from npgrad.errors import InvalidInput, NotImplementedBy
+from npgrad.errors import InvalidInput, NonFinite, NotImplementedBy
 from npgrad.functions import MLP, Concatenated, Constant, Linear
 from npgrad.policies import Bins, ComposedPolicy, Normaliser, Tanh, make_policy
 from npgrad.spaces import Box, Discrete
@@ -147,6 +147,14 @@ def test_wrong_arguments_are_named(change, message):
     args = dict(theta=np.zeros(16), obs=np.zeros((2, 3)), act=np.array([0, 1])) | change
     with pytest.raises(InvalidInput, match=message):
         POLICIES["linear softmax"].at(**args)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_theta_that_is_not_finite_is_named(wrong):
+    theta = np.zeros(16)
+    theta[5] = wrong
+    with pytest.raises(NonFinite, match=r"theta\[5\] is "):
+        POLICIES["linear softmax"].at(theta, np.zeros((2, 3)), np.array([0, 1]))
 
 
 def test_function_and_distribution_must_fit():
