@@ -13,9 +13,9 @@ from ..oracle import TabularMDP, separable_moments
 from ..oracle.expectations import Estimator
 from ..policies import Policy
 from ..types import Array, FloatArray, IntArray
-from .tabular_cases import table_policy as softmax_table
+from .tabular_cases import table_policy
 
-__all__ = ["action_critic", "field", "mean_of", "softmax_table", "state_baseline", "value_critic"]
+__all__ = ["action_critic", "field", "mean_of", "state_baseline", "value_critic"]
 
 
 def value_critic(V: Array) -> ValueCritic:

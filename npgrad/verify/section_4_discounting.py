@@ -29,10 +29,11 @@ from ..policies import ComposedPolicy
 from ..types import Array, Batch, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
-from .on_tables import action_critic, field, mean_of, softmax_table, value_critic
+from .on_tables import action_critic, field, mean_of, value_critic
 from .paths import gradient_by_step, path_probabilities
 from .problem import Problem
 from .smallest import gate, repeated
+from .tabular_cases import table_policy
 
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)
 
@@ -90,13 +91,13 @@ def discount_without_its_power(problem: Problem) -> Finding:
     residuals = [difference(moments["P5"].mean, exact), difference(mean_of(by_advantage, mdp, policy, theta), exact)]
 
     two, uniform = gate(), np.zeros(6)
-    table = softmax_table(two)
+    table = table_policy(two)
     means = [mean_of(g, two, table, uniform) for g in (TO_GO, replace(TO_GO, gamma=0.5), _without_power(0.5))]
     logits = [[m[1], m[3]] for m in means]  # of action 1 in either state
     residuals.append(difference(logits, [[1 / 8, 1 / 8], [1 / 16, 1 / 16], [1 / 16, 1 / 8]]))
 
     coin = repeated([0.0, 1.0], steps=6)
-    tosses = [separable_moments(g, coin, softmax_table(coin), np.zeros(2)) for g in (TO_GO, _without_power(0.5))]
+    tosses = [separable_moments(g, coin, table_policy(coin), np.zeros(2)) for g in (TO_GO, _without_power(0.5))]
     residuals += [difference(tosses[1].mean, [-1.5, 1.5]), must(tosses[1].variance < tosses[0].variance)]
     size = np.linalg.norm
     return Finding(
@@ -253,7 +254,7 @@ def gradient_of_nothing(problem: Problem) -> Finding:
     of_P5 = complex_gradient(_mean_at(_without_power(mdp.gamma), mdp, t, policy), theta)
 
     two, uniform = gate().replace(gamma=0.5), np.zeros(6)
-    table = softmax_table(two)
+    table = table_policy(two)
     all_of_two = trajectories(two, table, uniform)
     F = complex_gradient(_mean_at(_without_power(0.5), two, all_of_two, table), uniform)
     G = complex_gradient(_mean_at(replace(TO_GO, gamma=0.5), two, all_of_two, table), uniform)

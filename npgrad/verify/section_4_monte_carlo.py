@@ -26,12 +26,12 @@ from ..policies import ComposedPolicy
 from ..types import Array, Batch, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, worst
-from .on_tables import mean_of, softmax_table
+from .on_tables import mean_of
 from .paths import gradient_by_step, path_probabilities
 from .problem import Problem
 from .score_cases import Case, log_softmax_at, policy_case
 from .smallest import gate, repeated
-from .tabular_cases import visits
+from .tabular_cases import table_policy, visits
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3; P4 with a γ
@@ -130,7 +130,7 @@ def causality(problem: Problem) -> Finding:
     residuals.append(difference(first, complex_gradient(_mean_return(mdp, t, policy, ahead), theta)))
 
     coin = repeated([0.0, 0.0], steps=2)
-    policy, theta = softmax_table(coin), problem.rng(1).normal(size=2)
+    policy, theta = table_policy(coin), problem.rng(1).normal(size=2)
     t, (_, p) = trajectories(coin, policy, theta), probabilities(coin, policy, theta)[0]
     last = t.batch.act[t.batch.offsets[1:] - 1]
     foresight = np.where(t.batch.time == 0, np.repeat(last, t.batch.lengths), 0.0)  # r_0 = a_1
@@ -220,7 +220,7 @@ def entropy_gradients(problem: Problem) -> Finding:
         numbers[f"γ = {mdp.gamma:.3g}: ‖bias‖ of A3C's bonus"] = float(np.linalg.norm(moving_states))
 
     silent = gate(behind=(0.0, 0.0))
-    policy, uniform = softmax_table(silent), np.zeros(6)
+    policy, uniform = table_policy(silent), np.zeros(6)
     lacking = beta * np.log(2) / 4 * np.array([-1.0, 1.0, 0, 0, 0, 0])
     residuals += [
         difference(mean_of(EntropyRegularised(beta, 1.0, no_baseline, True), silent, policy, uniform), lacking),

@@ -16,8 +16,8 @@ from ..spaces import Discrete
 from ..types import Array, FloatArray
 from .catalogue import KINDS, Finding, statement
 from .measures import complex_gradient, difference, must, slope, worst
-from .on_tables import softmax_table
 from .problem import Problem
+from .tabular_cases import table_policy
 
 STEPS = 2.0 ** -np.arange(7, 12)  # the ε at which slopes are measured
 ORDERS = {"error, forward": 1.0, "error, central": 2.0, "variance, common noise": -1.0, "variance, own noise": -2.0}
@@ -156,7 +156,7 @@ def _moments_over_u(bandit: SoftmaxBandit, theta: FloatArray, epsilon: float) ->
     Evaluations with noise numbers 0, 1 and 2 get one u, those with 3, 4 and 5 another, all pairs of them.
     """
     mdp = bandit.mdp()
-    policy, steps = softmax_table(mdp), epsilon * np.eye(3)
+    policy, steps = table_policy(mdp), epsilon * np.eye(3)
     shifted = np.concatenate([theta + steps, theta - steps, theta[None]])
     borders = np.sort(np.concatenate([[0.0, 1.0], *(np.cumsum(bandit.probabilities(x))[:-1] for x in shifted)]))
     middle, width = (borders[1:] + borders[:-1]) / 2, np.diff(borders)

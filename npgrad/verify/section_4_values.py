@@ -24,11 +24,11 @@ from ..policies import ComposedPolicy
 from ..types import Array, Batch, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, worst
-from .on_tables import action_critic, field, mean_of, softmax_table, value_critic
+from .on_tables import action_critic, field, mean_of, value_critic
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import bandit, wait
-from .tabular_cases import visits
+from .tabular_cases import table_policy, visits
 
 LAMBDA = 0.6
 
@@ -66,7 +66,7 @@ def values_for_returns(problem: Problem) -> Finding:
         numbers[f"γ = {mdp.gamma:.3g}: ‖bias‖ with Q_0 at every t"] = float(np.linalg.norm(too_much))
 
     waiting = wait()
-    policy, uniform = softmax_table(waiting), np.zeros(4)
+    policy, uniform = table_policy(waiting), np.zeros(4)
     v = values(waiting, policy, uniform)
     bias = _mean(action_critic(v.Q[0]), waiting, policy, uniform) - gradient_by_step(waiting, policy, uniform)
     residuals.append(difference(bias, [-1 / 16, 1 / 16, 0, 0]))
@@ -191,7 +191,7 @@ def all_actions(problem: Problem) -> Finding:
             difference(mean_of(of_all, mdp, *problem.policy(mdp)), gradient_by_step(mdp, *problem.policy(mdp)))
         )
 
-        table = softmax_table(mdp)
+        table = table_policy(mdp)
         theta = problem.theta(table)
         pi, v = probabilities(mdp, table, theta), values(mdp, table, theta)
         d = visits(mdp, pi)
@@ -203,7 +203,7 @@ def all_actions(problem: Problem) -> Finding:
         ]
 
     equal, pi = bandit([1.0, 1.0, 1.0]), np.array([0.7, 0.2, 0.1])
-    table = softmax_table(equal)
+    table = table_policy(equal)
     drawn = ScoreFunction(lambda batch: batch.rew * pi[batch.act], keep_per_episode=True)
     push = mean_of(drawn, equal, table, np.log(pi))
     by_step = complex_gradient(lambda x: (probabilities(equal, table, x) ** 2).sum() / 2, np.log(pi))

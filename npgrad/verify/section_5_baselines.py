@@ -32,11 +32,11 @@ from ..policies import ComposedPolicy
 from ..types import Array, FloatArray
 from .catalogue import Finding, statement
 from .measures import complex_gradient, difference, must, worst
-from .on_tables import field, mean_of, softmax_table, state_baseline
+from .on_tables import field, mean_of, state_baseline
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import bandit, gate
-from .tabular_cases import visits
+from .tabular_cases import table_policy, visits
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3; P4 with a γ
@@ -148,7 +148,7 @@ def two_states(problem: Problem) -> Finding:
     """
     R = np.array([[3001.0, 2999.0], [-4001.0, -3999.0]])
     mdp = TabularMDP(np.full(2, 0.5), np.full((2, 2, 2), 0.5), R, horizon=1)
-    policy, uniform = softmax_table(mdp), np.zeros(4)
+    policy, uniform = table_policy(mdp), np.zeros(4)
     baselines: dict[str, tuple[Baseline, float]] = {
         "no baseline": (no_baseline, 6250000.25),
         "b = E[R]": (ConstantBaseline(-500.0), 6125000.25),
@@ -206,12 +206,12 @@ def shifts_and_scales(problem: Problem) -> Finding:
         _shift_seen(_whole(leave_one_out_return), problem.tiny, *problem.policy(problem.tiny), c),
     ]
     two = gate()
-    table, uniform = softmax_table(two), np.zeros(6)
+    table, uniform = table_policy(two), np.zeros(6)
     dearer = two.replace(R=np.where(two.terminal[:, None, None], 0.0, two.R - 1))
     means = np.stack([mean_of(WHOLE, m, table, uniform)[[1, 3]] for m in (two, dearer)])
     losses = bandit([0.0, -1.0])
-    both = trajectories(losses, softmax_table(losses), np.zeros(2)).batch
-    taught = np.asarray(WHOLE(softmax_table(losses), np.zeros(2), both).per_episode)
+    both = trajectories(losses, table_policy(losses), np.zeros(2)).batch
+    taught = np.asarray(WHOLE(table_policy(losses), np.zeros(2), both).per_episode)
     residuals += [
         difference(means, [[1 / 8, 1 / 8], [-1 / 8, 1 / 8]]),
         difference(taught, [[0.0, 0.0], [0.5, -0.5]]),

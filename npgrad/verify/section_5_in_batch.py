@@ -36,11 +36,11 @@ from ..policies import ComposedPolicy
 from ..types import Batch, FloatArray, IntArray
 from .catalogue import Finding, statement
 from .measures import difference, worst
-from .on_tables import field, softmax_table
+from .on_tables import field
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import gate
-from .tabular_cases import visits
+from .tabular_cases import table_policy, visits
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3
@@ -89,7 +89,7 @@ def baselines_of_the_batch(problem: Problem) -> Finding:
     residuals.append(difference(alive, _alive_mean(mdp, policy, theta, N=2)))
 
     two = gate()
-    table, uniform = softmax_table(two), np.zeros(6)
+    table, uniform = table_policy(two), np.zeros(6)
     for g, c in (
         (_whole(biased_batch_mean_return), 2 / 3),
         (_to_go(biased_batch_mean), 2 / 3),
@@ -150,7 +150,7 @@ def sample_covariances(problem: Problem) -> Finding:
             ]
 
     two = gate()
-    table = softmax_table(two)
+    table = table_policy(two)
     numbers: dict[str, float] = {}
     for N, m, pi, x in ((2, mdp, policy, theta), (3, two, table, problem.theta(table))):
         prob, h = pair_estimates(out, m, pi, x)

@@ -28,10 +28,11 @@ from ..oracle import (
 from ..types import FloatArray
 from .catalogue import Finding, statement
 from .measures import difference, must, worst
-from .on_tables import softmax_table, state_baseline
+from .on_tables import state_baseline
 from .paths import gradient_by_step
 from .problem import Problem
 from .smallest import bandit
+from .tabular_cases import table_policy
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3
@@ -84,7 +85,7 @@ def optimal_constants(problem: Problem) -> Finding:
         by_others = exact_moments(OptimalBaselineGradient(baseline=estimate), tiny, pi, x, n=2, symmetric=True)
         residuals.append(difference(by_others.mean, truth))
 
-    table = softmax_table(UNEVEN)
+    table = table_policy(UNEVEN)
     of_bandit = [
         separable_moments(replace(WHOLE, baseline=ConstantBaseline(b)), UNEVEN, table, NINE_TO_ONE).variance
         for b in (0.0, 0.9, 0.1)
@@ -147,7 +148,7 @@ def optimal_state_baselines(problem: Problem) -> Finding:
     for b in (problem.table(*V.shape), V, 0 * V):
         residuals.append(difference(variance(b) - least, (oracle.w * (b - best) ** 2).sum()))
 
-    table = softmax_table(UNEVEN)
+    table = table_policy(UNEVEN)
     once = trajectories(UNEVEN, table, NINE_TO_ONE)
     f = table.score(NINE_TO_ONE, once.batch.obs, once.batch.act)
     of_bandit = best_state_baseline(f, once.batch.rew, once.batch.offsets, np.zeros(2, dtype=np.int64), 1, once.prob)

@@ -27,9 +27,10 @@ from ..policies import Policy
 from ..types import Array, Batch, FloatArray
 from .catalogue import Finding, statement
 from .measures import difference, must, worst
-from .on_tables import action_critic, softmax_table, state_baseline
+from .on_tables import action_critic, state_baseline
 from .problem import Problem
 from .smallest import bandit, in_turn, wait
+from .tabular_cases import table_policy
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3
@@ -75,7 +76,7 @@ def orderings_that_fail(problem: Problem) -> Finding:
     examples = _examples()
     residuals, numbers = [], {}
     for name, (mdp, theta, rows) in examples.items():
-        policy = softmax_table(mdp)
+        policy = table_policy(mdp)
         for label, estimator, behaviour, expected in rows:
             m = separable_moments(estimator, mdp, policy, theta, behaviour=behaviour)
             residuals.append(difference(m.variance, float(expected)))
@@ -158,7 +159,7 @@ def _term_by_term(problem: Problem) -> list[float]:
 def _time_apart(problem: Problem) -> list[float]:
     """0 if, with a row of θ for each time and state, Q_t varies no more than G_t, and all actions no more than one."""
     mdp = problem.mdp.with_time()
-    policy = softmax_table(mdp)
+    policy = table_policy(mdp)
     theta = problem.theta(policy)
     Q = values(mdp, policy, theta).Q
     critic = action_critic(np.concatenate([Q, Q[:1] * 0]).reshape(-1, mdp.n_actions))  # rows (t, s), as they are seen

@@ -36,9 +36,10 @@ from ..types import Array, FloatArray
 from .catalogue import Finding, statement
 from .linear_quadratic import episodes_at_nodes, gain, gaussian_linear, random_lqr, theta_of
 from .measures import difference, worst
-from .on_tables import action_critic, softmax_table, state_baseline, value_critic
+from .on_tables import action_critic, state_baseline, value_critic
 from .problem import Problem
 from .smallest import bandit, gate
+from .tabular_cases import table_policy
 
 WHOLE = PolicyGradient(causality=False, baseline=no_baseline, keep_per_episode=True)  # P1
 TO_GO = PolicyGradient(baseline=no_baseline, keep_per_episode=True)  # P3; P4 with a γ
@@ -121,7 +122,7 @@ def two_approximations(problem: Problem) -> Finding:
         numbers |= {f"{name}: Var": exact, f"{name}: (i)": parts[0], f"{name}: (ii)": parts[3]}
 
     uneven = bandit([1.0, 0.0])
-    table, theta = softmax_table(uneven), np.log([0.9, 0.1])
+    table, theta = table_policy(uneven), np.log([0.9, 0.1])
     parts = _parts(trajectories(uneven, table, theta), table, theta, ConstantBaseline(0.9))
     residuals.append(difference([parts[0] - parts[1] + parts[2], parts[0], parts[3]], [0.1152, 0.1314, 0.0162]))
     return Finding(worst(*residuals), numbers=numbers)
@@ -196,7 +197,7 @@ def variance_of_a_mean(problem: Problem) -> Finding:
     numbers: dict[str, float] = {}
     estimator = PolicyGradient(baseline=ConstantBaseline(b))
     two = gate()
-    table = softmax_table(two)
+    table = table_policy(two)
     for N, mdp, policy, theta in (
         (2, problem.tiny, *problem.policy(problem.tiny)),
         (3, two, table, problem.theta(table)),

@@ -17,8 +17,8 @@ from npgrad.verify import section_4_discounting as discounting
 from npgrad.verify import section_4_monte_carlo as whole
 from npgrad.verify import section_4_perturbation as perturbation
 from npgrad.verify import section_4_values as of_values
-from npgrad.verify.on_tables import softmax_table
 from npgrad.verify.smallest import bandit, gate, in_turn, repeated, wait
+from npgrad.verify.tabular_cases import table_policy
 from tests.verify.random_problems import problems
 
 ROWS = [row for row in CATALOGUE.section(4) if row.kind in ("exact", "identity")]
@@ -145,14 +145,14 @@ def test_every_row_has_a_fault_that_it_sees():
     [(bandit([1, 0]), 0.5), (repeated([0, 1], 6), 3.0), (gate(), 0.25), (wait(), 0.75), (wait(-0.5), 0.375)],
 )
 def test_the_smallest_problems_are_what_they_say(mdp, J):
-    policy = softmax_table(mdp)
+    policy = table_policy(mdp)
     theta = np.zeros(policy.n_params)
     assert objective(mdp, policy, theta) == pytest.approx(J, abs=1e-15)
 
 
 def test_in_turn():
     mdp = in_turn([-1.0, 1.0])
-    np.testing.assert_array_equal(gradient(mdp, softmax_table(mdp), np.zeros(6)), np.zeros(6))
+    np.testing.assert_array_equal(gradient(mdp, table_policy(mdp), np.zeros(6)), np.zeros(6))
     assert mdp.r[:, 0].tolist() == [-1, 1, 0]
 
 
