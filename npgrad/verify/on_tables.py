@@ -13,7 +13,6 @@ from ..oracle import TabularMDP, separable_moments
 from ..oracle.expectations import Estimator
 from ..policies import Policy
 from ..types import Array, FloatArray, IntArray
-from .tabular_cases import table_policy
 
 __all__ = ["action_critic", "field", "mean_of", "state_baseline", "value_critic"]
 
