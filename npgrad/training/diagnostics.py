@@ -67,8 +67,10 @@ def diagnose(
     """
     figures = {} if estimate is None else _of_estimate(estimate)
     obs, act, logp, offsets = _rows(policy, batch)
+    if not np.isfinite(new_theta).all():
+        return figures  # the loop says so
     lin, new_lin = (policy.at(w, obs, act, offsets) for w in (theta, new_theta))
-    with np.errstate(all="ignore"):  # a step into the wild has figures that are none, and the loop says so
+    with np.errstate(all="ignore"):  # a step into the wild has figures that are none
         if _has(lin, "log_prob") is not False:
             log_ratio = new_lin.log_prob - lin.log_prob
             figures["train/entropy_loss"] = -_entropy(lin)

@@ -255,7 +255,7 @@ def test_ctrl_c_saves_and_exits_with_success(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode == 0
-    assert err.startswith("stopping after this iteration and saving (Ctrl-C again stops at once)")
+    assert "stopping after this iteration and saving (Ctrl-C again stops at once)\n" in err
     assert "stopped by you; go on with: npgrad train --resume run" in out
     assert "no evaluation yet" in out
     rows = (tmp_path / "run" / "progress.csv").read_text().splitlines()
