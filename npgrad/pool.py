@@ -6,11 +6,12 @@ same settings give the same bits on any number of threads or processes.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import InvalidInput
 
@@ -85,9 +86,15 @@ def single_blas_thread() -> Iterator[None]:
 
     The limit is one for the whole process: set it around the pool, not inside its threads.
     """
-    threadpoolctl = importlib.import_module("threadpoolctl")
-    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def _blas() -> Any:
+    """The libraries for matrix products, looked for once: that takes half a millisecond."""
+    importlib.import_module("numpy")  # which loads its own
+    return importlib.import_module("threadpoolctl").ThreadpoolController()
 
 
 def ordered_sum(parts: Sequence[Term]) -> Term:

@@ -245,6 +245,26 @@ def test_environment_functions_as_arguments():
     assert jit.env_function(step, "step") is jit.env_function(step, "step")
 
 
+@jit.kernel(
+    "void(ENV_ADDRESS, ENV_ADDRESS, float64[::1], int64[::1], float64[:,::1], float64[:,::1], float64[:,::1], "
+    "float64[:,::1], float64[::1], boolean[::1])"
+)
+def drive_by_address(reset, step, params, lanes, noise, act, state, obs, rew, terminated):
+    reset_at, step_at = jit.as_reset(reset), jit.as_step(step)
+    reset_at(params, lanes, noise, state, obs)
+    step_at(params, act, noise, state, obs, rew, terminated)
+
+
+def test_environment_functions_by_their_address():
+    state, obs, rew, terminated = np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3), np.zeros(3, bool)
+    noise, act = np.array([[0.1, 0.2]]), np.array([[1.0, 2.0, 3.0]])
+    places = jit.env_address(reset, "reset"), jit.env_address(step, "step")
+    drive_by_address(*places, np.array([0.5]), np.array([0, 2]), noise, act, state, obs, rew, terminated)
+    expected = driven(jit.env_function(reset, "reset"), jit.env_function(step, "step"))
+    for got, want in zip((state, obs, rew, terminated), expected, strict=True):
+        assert np.array_equal(got, want)
+
+
 def test_environment_functions_from_python_give_the_same_bits():
     state, obs, rew, terminated = np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3), np.zeros(3, bool)
     noise, act, params = np.array([[0.1, 0.2]]), np.array([[1.0, 2.0, 3.0]]), np.array([0.5])

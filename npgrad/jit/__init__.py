@@ -1,8 +1,9 @@
 """Compiled functions, with plain Python for a fallback.
 
 A *kernel* is a function on arrays that fills its ``out`` arguments. Its signatures are explicit, in numba's notation,
-to which three names are added: ``const(float64[::1])``, an array that is only read (so that read-only arrays are
-accepted), and `ENV_RESET` and `ENV_STEP`, the types of the two functions of a compiled environment.
+to which four names are added: ``const(float64[::1])``, an array that is only read (so that read-only arrays are
+accepted), `ENV_RESET` and `ENV_STEP`, the types of the two functions of a compiled environment, and `ENV_ADDRESS`, by
+which either can be handed over in less time.
 
     @jit.kernel("void(const(float64[::1]), const(int64[::1]), float64, float64[::1])")
     def reward_to_go(rew, offsets, gamma, out): ...
@@ -29,15 +30,20 @@ import numpy as np
 
 from ..errors import InvalidInput
 from . import compiler
-from .compiler import ENV_RESET, ENV_STEP
+from .addresses import as_reset, as_step
+from .compiler import ENV_ADDRESS, ENV_RESET, ENV_STEP
 
 __all__ = [
+    "ENV_ADDRESS",
     "ENV_RESET",
     "ENV_STEP",
     "Kernel",
     "all_kernels",
+    "as_reset",
+    "as_step",
     "device",
     "enabled",
+    "env_address",
     "env_function",
     "kernel",
     "njit_function",
@@ -168,6 +174,21 @@ def env_function(py_func: Callable[..., None], kind: Kind) -> Callable[..., None
     Limitation: an exception raised inside a ``cfunc`` is printed and swallowed; such functions must not raise.
     """
     return _env_function(py_func, kind, as_callback=True)
+
+
+def env_address(py_func: Callable[..., None], kind: Kind) -> Any:
+    """The same for kernels that name `ENV_ADDRESS` and call `as_reset` or `as_step` on it: nothing it costs a call.
+
+    Examples
+    --------
+    >>> from npgrad import jit
+    >>> from npgrad.envs import compiled_twin
+    >>> cartpole = compiled_twin("CartPole-v1")
+    >>> jit.env_address(cartpole.step, "step") == jit.env_address(cartpole.step, "step")
+    True
+    """
+    function = env_function(py_func, kind)
+    return getattr(function, "address", function)
 
 
 def njit_function(py_func: Callable[..., None], kind: Kind) -> Callable[..., None]:

@@ -17,12 +17,22 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput
-from . import cache, source
+from . import addresses, cache, source
 
-__all__ = ["ENV_ARGUMENTS", "ENV_RESET", "ENV_STEP", "compile_function", "load_numba", "lock", "numba_part"]
+__all__ = [
+    "ENV_ADDRESS",
+    "ENV_ARGUMENTS",
+    "ENV_RESET",
+    "ENV_STEP",
+    "compile_function",
+    "load_numba",
+    "lock",
+    "numba_part",
+]
 
 ENV_RESET = "ENV_RESET"  # names for signatures: the type of a compiled environment's reset …
 ENV_STEP = "ENV_STEP"  # … and of its step
+ENV_ADDRESS = "ENV_ADDRESS"  # … of either's address, for `addresses.as_reset` and `as_step`
 
 ENV_ARGUMENTS = {  # by position; the names are for messages
     "reset": {
@@ -46,7 +56,12 @@ ENV_ARGUMENTS = {  # by position; the names are for messages
 lock = threading.RLock()  # held while numba is imported, or compiles
 _KERNEL_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _CALLBACK_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
-_DEVICE_OPTIONS: dict[str, Any] = {"error_model": "numpy", "forceinline": True}  # a loop with a call does not vectorise
+_DEVICE_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "forceinline": True,  # a loop with a call does not vectorise
+    "no_cpython_wrapper": True,  # nobody but kernels calls it
+    "no_cfunc_wrapper": True,
+}
 
 _devices: dict[tuple[types.FunctionType, str | None], Any] = {}
 
@@ -154,6 +169,8 @@ def _copy(function: types.FunctionType) -> types.FunctionType:
 def _device(callee: Any) -> Any:
     """The dispatcher that stands for a function or kernel in compiled code; the same one where it calls itself."""
     function = source.plain(callee)
+    if function in addresses.KINDS:
+        return addresses.function_at(_env_type(addresses.KINDS[function]))
     key = (function, _content(function))  # a constant it reads may be another one by now
     if key not in _devices:
         twin = _copy(function)
@@ -163,12 +180,19 @@ def _device(callee: Any) -> Any:
     return _devices[key]
 
 
+@functools.cache
+def _env_type(kind: str) -> Any:
+    """Numba's type of one function of a compiled environment."""
+    numba = load_numba()
+    arguments = ", ".join(ENV_ARGUMENTS[kind].values())
+    return numba.types.FunctionType(eval(f"void({arguments})", dict(vars(numba.types))))
+
+
 def _types(signature: str) -> Any:
     """The numba signature that a string in our notation stands for."""
     numba = load_numba()
     names: dict[str, Any] = dict(vars(numba.types), const=lambda array: array.copy(readonly=True))
-    for name, kind in ((ENV_RESET, "reset"), (ENV_STEP, "step")):
-        names[name] = numba.types.FunctionType(eval(f"void({', '.join(ENV_ARGUMENTS[kind].values())})", names))
+    names |= {ENV_RESET: _env_type("reset"), ENV_STEP: _env_type("step"), ENV_ADDRESS: numba.types.intp}
     return eval(signature, names)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from functools import cached_property
 
 import numpy as np
@@ -12,11 +13,13 @@ from .. import jit, noise, pool, spaces
 from ..envs import CompiledEnv
 from ..errors import InvalidInput
 from ..noise.compiled import fill
-from ..policies import Policy
+from ..policies import ComposedPolicy, Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Live, blocks_of, continued, started
-from .fused import Buffers, Recorded, affine_of, assemble, roll_fused
+from .fused import Dynamics, FusedBlock, Head, affine_of, forward, head_of
+from .gather import Gathering, Shape
 from .loop import roll
+from .memory import Memory
 
 __all__ = ["CompiledRollout"]
 
@@ -50,7 +53,11 @@ class CompiledRollout:
         self.env, self.n_envs, self.n_blocks = env, n_envs, n_blocks
         self.env_id = env.id
         self.observation_space, self.action_space = env.observation_space, env.action_space
-        self._buffers: dict[tuple[int, int, int], Buffers] = {}
+        self._memory = Memory()
+
+    @cached_property
+    def _dynamics(self) -> Dynamics:
+        return Dynamics.of(self.env)
 
     def episodes(
         self,
@@ -72,24 +79,44 @@ class CompiledRollout:
         """
         if self.env.max_episode_steps is None:
             raise InvalidInput(f"{self.env_id} has no max_episode_steps, so an episode may never end; give it one")
-        linear = affine_of(policy, theta)
-        n_slots, units = min(self.n_envs, count), blocks_of(first, count, 2 * self.n_envs)
-        if linear is None:
+        if isinstance(policy, ComposedPolicy) and (head := head_of(policy)) is not None:
+            return self._fused(head, policy, theta, seed, first, count, deterministic, executor)
+        n_slots = min(self.n_envs, count)
 
-            def block(bounds: tuple[int, int]) -> Batch:
-                slots, live = CompiledSlots(self.env, n_slots, seed), Live.idle(n_slots, policy, theta, *bounds)
-                return roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic).batch()
-
-            return concatenate(pool.map_ordered(block, units, executor))
-
-        shape = n_slots, linear.W.shape[0], linear.bounds.shape[1]
-        buffers = self._buffers.setdefault(shape, Buffers(*shape))
-
-        def fused_block(bounds: tuple[int, int]) -> Recorded:
+        def block(bounds: tuple[int, int]) -> Batch:
             slots, live = CompiledSlots(self.env, n_slots, seed), Live.idle(n_slots, policy, theta, *bounds)
-            return roll_fused(slots, policy, linear, live, buffers, seed=seed, greedy=deterministic)
+            return roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic).batch()
 
-        return assemble(pool.map_ordered(fused_block, units, executor), first, linear.gaussian, buffers, executor)
+        return concatenate(pool.map_ordered(block, blocks_of(first, count, 2 * self.n_envs), executor))
+
+    def _fused(
+        self,
+        head: Head,
+        policy: ComposedPolicy,
+        theta: Array,
+        seed: int,
+        first: int,
+        count: int,
+        deterministic: bool,
+        executor: Executor | None,
+    ) -> Batch:
+        """By the kernel, which draws and steps."""
+        affine, kinds = affine_of(policy, theta), noise.kind_codes(policy.draws)
+        one_hot = isinstance(self.observation_space, spaces.Discrete)
+        shape = Shape(self.env.n_obs, self.env.n_act, one_hot, discrete=not head.gaussian)
+        n_slots, blocks = layout(first, count, self.n_envs, inside=affine is not None)
+        gathering = Gathering([end - begin for begin, end in blocks], shape, self._memory)
+
+        def block(i: int) -> None:
+            fused = FusedBlock(
+                self._dynamics, head, kinds, shape, blocks[i], n_slots,
+                seed=seed, greedy=deterministic, memory=self._memory,
+            )  # fmt: skip
+            gathering.add(i, fused.roll(forward(policy, theta)) if affine is None else fused.roll_affine(affine))
+
+        with nullcontext() if affine is not None else pool.single_blas_thread():
+            pool.map_ordered(block, range(len(blocks)), executor)
+        return gathering.batch(first)
 
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
         """Where `steps` begins: all slots before their first episode."""
@@ -118,6 +145,22 @@ class CompiledRollout:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def layout(first: int, count: int, n_envs: int, inside: bool) -> tuple[int, list[tuple[int, int]]]:
+    """Slots of a block, and the episodes of each block as (first, end).
+
+    A function of the settings alone. With y computed inside the kernel a step costs little beside its slots, and some
+    more blocks share out better; a step by way of NumPy pays from hundreds of slots on.
+
+    Examples
+    --------
+    >>> layout(0, 2000, 64, inside=True)[0], len(layout(0, 2000, 64, inside=True)[1])
+    (64, 8)
+    """
+    n_blocks, rounds, most = (8, 4, 256) if inside else (4, 2, 512)
+    per_block = min(max(2 * n_envs, -(-count // n_blocks)), 4096)
+    return min(count, max(n_envs, min(most, per_block // rounds))), blocks_of(first, count, per_block)
 
 
 class CompiledSlots:
