@@ -50,7 +50,7 @@ class Estimate:
     >>> g = np.array([[1.0, 0.0], [3.0, 0.0]])
     >>> estimate = Estimate(g.mean(0), (g**2).sum(1))
     >>> estimate.variance, estimate.signal_to_noise
-    (1.0, 4.0)
+    (1.0, 3.0)
     """
 
     gradient: Array
@@ -88,9 +88,12 @@ class Estimate:
 
     @property
     def signal_to_noise(self) -> float:
-        """‖ĝ‖² / tr Cov(ĝ): above 1, the step points uphill more than it wanders."""
+        """‖ĝ‖²/v − 1, which estimates ‖∇J‖²/tr Cov(ĝ), as E‖ĝ‖² = ‖∇J‖² + tr Cov(ĝ); NaN where v, the variance, is none.
+
+        Above 1, the step points uphill more than it wanders; around 0, on either side, it is noise.
+        """
         v = self.variance
-        return float(self.gradient @ self.gradient / v) if v > 0 else float("nan")
+        return float(self.gradient @ self.gradient / v) - 1 if v > 0 else float("nan")
 
 
 class Estimator(Protocol):

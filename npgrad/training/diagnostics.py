@@ -28,7 +28,7 @@ def diagnose(
     ================================ ===============================================================================
     train/gradient_norm              ‖ĝ‖
     train/gradient_variance          v, estimate of tr Cov(ĝ)
-    train/signal_to_noise            ‖ĝ‖²/v − 1, which estimates ‖∇J‖²/tr Cov(ĝ), for E‖ĝ‖² = ‖∇J‖² + tr Cov(ĝ)
+    train/signal_to_noise            ‖ĝ‖²/v − 1, which estimates ‖∇J‖²/tr Cov(ĝ)
     train/entropy_loss               −H: mean over the rows
     train/approx_kl                  KL(π_θ ‖ π_θ'): mean over the rows
     train/predicted_kl               ½ dᵀFd with d = θ' − θ, which the one before approaches as d becomes small
@@ -122,7 +122,7 @@ def _of_estimate(estimate: Estimate) -> dict[str, float]:
     v, squared = estimate.variance, float(estimate.gradient @ estimate.gradient)  # ‖ĝ‖²
     figures = {"train/gradient_norm": squared**0.5}
     if v > 0:
-        figures |= {"train/gradient_variance": v, "train/signal_to_noise": squared / v - 1}
+        figures |= {"train/gradient_variance": v, "train/signal_to_noise": estimate.signal_to_noise}
     return figures
 
 
