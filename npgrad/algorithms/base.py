@@ -55,6 +55,8 @@ class Algorithm(ABC):
         Environments side by side in a block.
     env_kwargs : dict, optional
         Passed to `gymnasium.make`.
+    fresh : bool, optional
+        Make a Gymnasium environment anew for each episode, as those need that carry state across resets.
     **settings
         The fields of the algorithm's `Settings`.
 
@@ -81,6 +83,7 @@ class Algorithm(ABC):
         threads: int = 1,
         n_envs: int | None = None,
         env_kwargs: dict[str, Any] | None = None,
+        fresh: bool = False,
         **settings: Any,
     ) -> None:
         known = [f.name for f in fields(self.Settings)]
@@ -91,7 +94,7 @@ class Algorithm(ABC):
         require_positive("threads", threads)
         self.seed = seed
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
-        self.rollout = make_rollout(env, engine, n_envs or self.n_envs, **(env_kwargs or {}))
+        self.rollout = make_rollout(env, engine, n_envs or self.n_envs, fresh, **(env_kwargs or {}))
         if isinstance(policy, str):
             policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0, **(policy_kwargs or {}))
         elif policy_kwargs:

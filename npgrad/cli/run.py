@@ -76,6 +76,7 @@ def build(plan: Plan, given: Collection[str] = ()) -> Any:
         threads=settings.threads,
         n_envs=settings.n_envs,
         env_kwargs=dict(settings.env_kwargs or {}),
+        fresh=settings.fresh,
         **plan.hyper,
     )
     for name in OF_A_GAUSSIAN:

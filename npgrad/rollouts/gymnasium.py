@@ -21,6 +21,9 @@ from .loop import roll
 
 __all__ = ["GymnasiumRollout", "make_env"]
 
+# across resets: old bodies leave traces in the world
+CARRY_STATE = ("BipedalWalker-v3", "BipedalWalkerHardcore-v3")
+
 
 def make_env(env_id: str, **kwargs: Any) -> Any:
     """`gymnasium.make`, with near matches for an unknown id.
@@ -65,7 +68,8 @@ class GymnasiumRollout:
     n_blocks : int, optional
         Blocks that `steps` moves; `episodes` makes as many as it needs.
     fresh : bool, optional
-        Make an environment anew for each episode, for those that carry state across resets.
+        Make an environment anew for each episode, as those need that carry state across resets; the walkers of
+        Gymnasium do, and get it anyway.
     **kwargs
         Passed to `gymnasium.make`.
 
@@ -93,12 +97,14 @@ class GymnasiumRollout:
             raise InvalidInput("one environment cannot be made anew or several times; pass a function that makes it")
         first = self._make()
         self.env_id = env if isinstance(env, str) else str(getattr(getattr(first, "spec", None), "id", first))
-        self.n_envs, self.n_blocks, self.fresh = 1 if alone else n_envs, n_blocks, fresh
+        self.n_envs, self.n_blocks = 1 if alone else n_envs, n_blocks
+        self.fresh = fresh or (self.env_id in CARRY_STATE and not alone)
         self.observation_space = spaces.from_gymnasium(first.observation_space)
         self.action_space = spaces.from_gymnasium(first.action_space)
         self._spare: list[Any] = [first]
         self._blocks: SimpleQueue[EnvSlots] = SimpleQueue()
-        self._going: dict[int, EnvSlots] = {}  # of `steps`, by block
+        self._going: list[EnvSlots] = []  # of `steps`, by block
+        self._alone = alone
 
     @cached_property
     def n_masked(self) -> int:
@@ -135,6 +141,8 @@ class GymnasiumRollout:
                 record = roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic)
             finally:
                 self._blocks.put(slots)
+                for others in self._going if self._alone else ():
+                    others.leave()  # it is their environment too
             return record.batch()
 
         # one block is a fixed share of the episodes, whoever computes it
@@ -143,7 +151,10 @@ class GymnasiumRollout:
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
         """Where `steps` begins: all slots before their first episode."""
         n_slots, dtype = self.n_blocks * self.n_envs, Border(self, policy).obs_dtype
-        return started(policy, theta, n_slots, dtype) | {"block": np.repeat(np.arange(self.n_blocks), self.n_envs)}
+        space: Any = self.action_space
+        block = np.repeat(np.arange(self.n_blocks), self.n_envs)
+        none = np.zeros((n_slots, 0, *space.shape), dtype=space.dtype)
+        return started(policy, theta, n_slots, dtype) | {"block": block, "actions": none}
 
     def steps(
         self,
@@ -157,30 +168,35 @@ class GymnasiumRollout:
     ) -> tuple[Batch, dict[str, Array]]:
         """`n_steps` of every slot, as segments that begin and end where they do, and where to go on from.
 
+        Environments that are not where `state` has them are brought there: reset with the seed of their episode, and
+        given its actions again.
+
         Raises
         ------
-        InvalidInput
-            If the environments are not where `state` left them.
+        EnvironmentFailure
+            As `episodes`, and if an environment then gives another observation than it gave before.
         """
 
         def block(arrays: dict[str, Array]) -> tuple[Batch, dict[str, Array]]:
             live, number = Live.of(arrays, quota=self.n_blocks * self.n_envs), int(arrays["block"][0])
-            slots = self._going.setdefault(number, self._new_slots(policy))
-            slots.seed = seed
-            slots.require_at(live)
+            slots = self._going[number]
+            slots.go_to(live, arrays["actions"], seed)
             record = roll(slots, policy, theta, live, seed=seed, n_steps=n_steps, deterministic=False)
             return record.batch(), live.arrays() | {"block": arrays["block"]}
 
-        return continued(block, state, self.n_blocks, executor)
+        self._going = self._going or [self._new_slots(policy) for _ in range(self.n_blocks)]
+        batch, after = continued(block, state, self.n_blocks, executor)
+        longest = int(after["t"].max())
+        return batch, after | {"actions": np.concatenate([slots.acted(longest) for slots in self._going])}
 
     def close(self) -> None:
         """Close all environments."""
         while not self._blocks.empty():
             self._spare += self._blocks.get().envs
-        self._spare += [env for slots in self._going.values() for env in slots.envs]
+        self._spare += [env for slots in self._going for env in slots.envs]
         for env in self._spare:
             env.close()
-        self._spare, self._going = [], {}
+        self._spare, self._going = [], []
 
     def _new_slots(self, policy: Policy) -> EnvSlots:
         envs = [self._spare.pop() if self._spare else self._make() for _ in range(self.n_envs)]
@@ -201,14 +217,20 @@ class EnvSlots:
     def __init__(self, envs: list[Any], border: Border, make: Callable[[], Any] | None) -> None:
         self.envs, self.border, self.n_slots, self._fresh = envs, border, len(envs), make
         self.seed = 0
-        self._at = np.full((2, len(envs)), -1)  # episode and t of each environment
         self._spaces: list[Any] = [None] * len(envs)  # each one's, as last looked at
+        self._acts: Array | None = None  # (B, T, …), in the episodes so far; only who comes by `go_to` needs them
+        self.leave()
+
+    def leave(self) -> None:
+        """No environment is where it was."""
+        self._at = np.full((2, self.n_slots), -1)  # episode and t of each environment
 
     def ready(self) -> BoolArray:
         return np.ones(self.n_slots, dtype=np.bool_)
 
     def reset(self, lanes: IntArray, episodes: IntArray, obs: Array) -> None:
         for lane, episode in zip(lanes.tolist(), episodes.tolist(), strict=True):
+            self._at[:, lane] = -1
             with self.border.at(self.seed, episode, 0, "reset"):
                 if self._fresh is not None:
                     self.envs[lane].close()
@@ -224,19 +246,62 @@ class EnvSlots:
     def step(self, live: Live, act: Array, rew: FloatArray, terminated: BoolArray, truncated: BoolArray) -> None:
         actions = self.border.actions(act)
         for lane in np.flatnonzero(live.running).tolist():
-            episode, t = int(live.episode[lane]), int(live.t[lane])
-            with self.border.at(self.seed, episode, t, "step"):
-                o, r, terminated[lane], truncated[lane], info = self.envs[lane].step(actions[lane])
-            rew[lane] = self.border.reward(r, self.seed, episode, t)
-            live.obs[lane] = self.border.observation(o, info, self.seed, episode, t + 1)
-            self._at[:, lane] = episode, t + 1
+            place = int(live.episode[lane]), int(live.t[lane])
+            live.obs[lane], rew[lane], terminated[lane], truncated[lane] = self._move(lane, *place, actions[lane])
 
-    def require_at(self, live: Live) -> None:
-        """Raise unless the running environments are where `live` has them."""
-        off = np.flatnonzero(live.running & (self._at != (live.episode, live.t)).any(axis=0))
-        if len(off):
-            i = off[0]
-            raise InvalidInput(
-                f"environment {i} is at step {self._at[1, i]} of episode {self._at[0, i]}, the state at step "
-                f"{live.t[i]} of episode {live.episode[i]}; go on with the rollout that gave the state, or from start()"
-            )
+    def _move(self, lane: int, episode: int, t: int, action: Any) -> tuple[Array, float, bool, bool]:
+        self._at[0, lane] = -1  # until it has come through
+        with self.border.at(self.seed, episode, t, "step"):
+            o, r, terminated, truncated, info = self.envs[lane].step(action)
+        rew = self.border.reward(r, self.seed, episode, t)
+        obs = self.border.observation(o, info, self.seed, episode, t + 1)
+        self._at[:, lane] = episode, t + 1
+        if self._acts is not None:
+            if t >= self._acts.shape[1]:
+                self._acts = np.concatenate([self._acts, np.zeros_like(self._acts)], axis=1)
+            self._acts[lane, t] = action
+        return obs, rew, terminated, truncated
+
+    def acted(self, longest: int) -> Array:
+        """What was done so far in the episode of each environment, (B, longest, …), zeros behind it."""
+        rows = self._no_acts(longest)
+        for lane, t in enumerate(self._at[1]):
+            rows[lane, :t] = self._acts[lane, :t]  # type: ignore[index]
+        return rows
+
+    def _no_acts(self, longest: int) -> Array:
+        space: Any = self.border.action_space
+        return np.zeros((self.n_slots, longest, *space.shape), dtype=space.dtype)
+
+    def go_to(self, live: Live, acted: Array, seed: int) -> None:
+        """Bring the running environments where `live` has them, by what was `acted` (B, T, …) so far.
+
+        Raises
+        ------
+        EnvironmentFailure
+            If one does not give the same observation again.
+        """
+        if self._acts is None or seed != self.seed:
+            self._acts, self.seed = self._no_acts(16), seed
+            self.leave()
+        for lane in np.flatnonzero(live.running).tolist():
+            episode, t = int(live.episode[lane]), int(live.t[lane])
+            at = tuple(self._at[:, lane]) == (episode, t)
+            if not at or (self._acts[lane, :t] != acted[lane, :t]).any():
+                self._replay(lane, episode, acted[lane, :t], live.obs[lane])
+
+    def _replay(self, lane: int, episode: int, acted: Array, expected: Array) -> None:
+        obs, ended = np.empty((self.n_slots, len(expected)), dtype=expected.dtype), False
+        self.reset(np.array([lane]), np.array([episode]), obs)
+        for t, action in enumerate(self.border.actions(acted)):
+            obs[lane], _, terminated, truncated = self._move(lane, episode, t, action)
+            if ended := terminated or truncated:
+                break
+        if ended or (obs[lane] != expected).any():
+            off = "the episode ends early" if ended else f"obs is off by {np.abs(obs[lane] - expected).max():.3g}"
+            raise self.border.failure(
+                f"is elsewhere when its seed and actions are repeated ({off}), so nothing can go on in mid-episode; "
+                "if it carries state across resets, make it anew for each episode, fresh=True or --fresh; "
+                "if it is random by itself, collect complete episodes, n_episodes or --n-episodes",
+                self.seed, episode, len(acted),
+            )  # fmt: skip

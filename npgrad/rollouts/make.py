@@ -16,7 +16,11 @@ __all__ = ["make_rollout"]
 
 
 def make_rollout(
-    env: str | Callable[[], Any] | Any, engine: str = "auto", n_envs: int | None = None, **kwargs: Any
+    env: str | Callable[[], Any] | Any,
+    engine: str = "auto",
+    n_envs: int | None = None,
+    fresh: bool = False,
+    **kwargs: Any,
 ) -> CompiledRollout | GymnasiumRollout | VectorRollout:
     """The compiled twin of an environment where there is one, else the Gymnasium original.
 
@@ -28,6 +32,8 @@ def make_rollout(
         ``"auto"`` prefers the compiled twin, unless `kwargs` ask for another environment than the twin's.
     n_envs : int, optional
         Environments side by side in a block.
+    fresh : bool, optional
+        Make a Gymnasium environment anew for each episode, as those need that carry state across resets.
     **kwargs
         Passed to `gymnasium.make`.
 
@@ -55,4 +61,4 @@ def make_rollout(
         return VectorRollout(env)
     if twin is not None and engine != "gymnasium" and not kwargs:
         return CompiledRollout(twin, **sizes)
-    return GymnasiumRollout(env, **sizes, **kwargs)
+    return GymnasiumRollout(env, fresh=fresh, **sizes, **kwargs)

@@ -42,6 +42,9 @@ class TrainSettings:
         "auto", "the compiled twin of an environment, or the original", choices=("auto", "gymnasium", "compiled")
     )
     n_envs: int | None = _setting(None, "environments side by side; none: as the engine has it", least=1)
+    fresh: bool = _setting(
+        False, "make a Gymnasium environment anew for each episode, if it carries state across resets", flag="--fresh"
+    )
     threads: int = _setting(1, "threads to share the work; they change no result", least=1)
     eval_every: int | None = _setting(
         None, "timesteps between evaluations; 0: only at the end; none: --steps / 20", least=0

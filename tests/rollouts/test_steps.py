@@ -84,16 +84,6 @@ def test_cut_segments_say_so_and_have_their_final_observation(engine):
         np.testing.assert_array_equal(batch.final_obs[i], slots[batch.episode[i]])
 
 
-def test_environments_elsewhere_are_refused():
-    rollout = make("gymnasium")
-    policy = make_policy(rollout, "linear")
-    _, state = rollout.steps(policy, THETA, seed=0, n_steps=3, state=rollout.start(policy, THETA))
-    rollout.steps(policy, THETA, seed=0, n_steps=3, state=state)
-    with pytest.raises(InvalidInput, match="environment 0 is at step 6"):
-        rollout.steps(policy, THETA, seed=0, n_steps=3, state=state)
-    rollout.close()
-
-
 def test_an_episode_needs_a_time_limit_to_be_waited_for():
     import dataclasses
 
