@@ -6,20 +6,18 @@ w ← w − α_w ∇_w 1/T Σ_t (A_t + V_w(s_t) − V)²
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..critics import gae
-from ..deploy import Agent
 from ..estimators.composition import composed
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..policies import Policy
 from ..training import Metrics, Schedule, diagnose
 from ..types import Array, State
 from .actor_critic_settings import A2CSettings
 from .base import Algorithm, initial_theta
-from .experience import Experience, experience_of
+from .experience import FromExperience, experience_of
 from .value import ValueFit, advantages, value_of
 
 __all__ = ["A2C", "AdvantageActorCritic", "cut_to_norm"]
@@ -38,10 +36,9 @@ def cut_to_norm(g: Array, longest: float) -> Array:
 
 
 @dataclass(frozen=True)
-class AdvantageActorCritic:
+class AdvantageActorCritic(FromExperience):
     """The recipe: a few steps of every environment, one step of the policy, one of the critic."""
 
-    experience: Experience
     value: ValueFit
     optimizer: Optimizer
     gamma: float
@@ -50,18 +47,13 @@ class AdvantageActorCritic:
     max_grad_norm: float
     standardise: bool
     schedule: Schedule = field(default_factory=Schedule)
-    name: str = "a2c"
-
-    @property
-    def policy(self) -> Policy:
-        """π."""
-        return self.experience.policy
+    name = "a2c"
 
     def init(self, seed: int) -> State:
         """θ_0, w_0, the optimisers' moments, and all slots before their first episode."""
         theta = initial_theta(self.policy, seed)
         groups = {"optimizer": self.optimizer.init(theta), "critic": self.value.init(seed)}
-        return State(seed, 0, 0, 0, theta).with_groups(**groups, **self.experience.init(theta))
+        return self.begin(seed, theta, **groups)
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
@@ -78,19 +70,7 @@ class AdvantageActorCritic:
         critic = self.value.fit(state.group("critic"), policy, batch, targets, state.seed, state.iteration)
         figures = {"train/learning_rate": optimizer.learning_rate, "train/gradient_norm": float(np.linalg.norm(g))}
         figures |= diagnose(policy, theta, new_theta, batch, values=values.rows, targets=targets)
-        after = replace(
-            state,
-            iteration=state.iteration + 1,
-            timesteps=state.timesteps + batch.n_steps,
-            episodes=state.episodes + len(data.returns),
-            theta=new_theta,
-        ).with_groups(optimizer=moments, critic=critic, **data.groups)
-        return after, Metrics(figures, data.returns, data.lengths)
-
-    def agent(self, state: State) -> Agent:
-        """What is saved and deployed."""
-        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
-        return Agent(self.experience.policy_at(state), state.theta, info=info)
+        return self.close(data, state, new_theta, figures, optimizer=moments, critic=critic)
 
 
 class A2C(Algorithm):

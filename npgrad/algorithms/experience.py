@@ -1,21 +1,25 @@
-"""How an iteration's data is collected: episodes or steps, rewards scaled, observations normalised, returns kept."""
+"""How an iteration's data is collected: episodes or steps, rewards scaled, observations normalised, returns kept.
+
+And what all recipes that learn from such batches share.
+"""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..deploy import Agent
 from ..policies import Policy
 from ..policies.normaliser import Moments
 from ..rollouts import Rollout
-from ..training import RewardScaling
+from ..training import Metrics, RewardScaling
 from ..types import Array, Batch, FloatArray, IntArray, State
 from .actor_critic_settings import ActorCriticSettings
-from .base import Algorithm, unmasked
+from .base import Algorithm, initial_theta, unmasked
 
-__all__ = ["Collected", "Experience", "experience_of"]
+__all__ = ["Collected", "Experience", "FromExperience", "experience_of"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,43 @@ class Experience:
             seen = Moments.of(unmasked(policy, batch.obs))
             groups["normaliser"] = Moments.from_arrays(state.group("normaliser")).merge(seen).as_arrays()
         return Collected(policy, batch, scaled, groups, returns, lengths)
+
+
+@dataclass(frozen=True)
+class FromExperience:
+    """What recipes that learn from batches share: a policy, how an iteration ends, and agents."""
+
+    experience: Experience
+
+    name = ""
+
+    @property
+    def policy(self) -> Policy:
+        """π."""
+        return self.experience.policy
+
+    def begin(self, seed: int, theta: Array | None = None, **groups: dict[str, Array]) -> State:
+        """The state before the first iteration: θ_0, all slots before their first episode, and groups of one's own."""
+        theta = initial_theta(self.policy, seed) if theta is None else theta
+        return State(seed, 0, 0, 0, theta).with_groups(**groups, **self.experience.init(theta))
+
+    def close(
+        self, data: Collected, state: State, theta: Array, figures: dict[str, float], **groups: dict[str, Array]
+    ) -> tuple[State, Metrics]:
+        """The state after an iteration that ends at θ, and what it reports."""
+        after = replace(
+            state,
+            iteration=state.iteration + 1,
+            timesteps=state.timesteps + data.batch.n_steps,
+            episodes=state.episodes + len(data.returns),
+            theta=theta,
+        ).with_groups(**groups, **data.groups)
+        return after, Metrics(figures, data.returns, data.lengths)
+
+    def agent(self, state: State) -> Agent:
+        """What is saved and deployed."""
+        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
+        return Agent(self.experience.policy_at(state), state.theta, info=info)
 
 
 def experience_of(algorithm: Algorithm, settings: ActorCriticSettings) -> Experience:

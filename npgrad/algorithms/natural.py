@@ -6,31 +6,28 @@ NPG:  θ ← θ + d          TRPO:  θ ← θ + c^j d for the least j with KL(π
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..critics import gae
-from ..deploy import Agent
 from ..estimators import LocalGeometry, score_function_estimate
 from ..optimizers import backtrack, conjugate_gradient, kl_step_length
-from ..policies import Policy
 from ..training import Metrics, diagnose
 from ..types import State
 from .actor_critic_settings import NPGSettings, TRPOSettings
-from .base import Algorithm, initial_theta
-from .experience import Experience, experience_of
+from .base import Algorithm
+from .experience import FromExperience, experience_of
 from .value import ValueFit, advantages, value_of
 
 __all__ = ["NPG", "TRPO", "NaturalGradient"]
 
 
 @dataclass(frozen=True)
-class NaturalGradient:
+class NaturalGradient(FromExperience):
     """The recipe of both: NPG where `shrink` is None, else TRPO with its line search."""
 
-    experience: Experience
     value: ValueFit
     gamma: float
     gae_lambda: float
@@ -42,15 +39,9 @@ class NaturalGradient:
     max_tries: int = 10
     name: str = "npg"
 
-    @property
-    def policy(self) -> Policy:
-        """π."""
-        return self.experience.policy
-
     def init(self, seed: int) -> State:
         """θ_0 and w_0."""
-        theta = initial_theta(self.policy, seed)
-        return State(seed, 0, 0, 0, theta).with_groups(critic=self.value.init(seed), **self.experience.init(theta))
+        return self.begin(seed, critic=self.value.init(seed))
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
@@ -80,19 +71,7 @@ class NaturalGradient:
             new_theta, figures["train/step_fraction"] = found.theta, found.fraction
         critic = self.value.fit(state.group("critic"), policy, batch, targets, state.seed, state.iteration)
         figures |= diagnose(policy, theta, new_theta, batch, estimate, values=values.rows, targets=targets)
-        after = replace(
-            state,
-            iteration=state.iteration + 1,
-            timesteps=state.timesteps + batch.n_steps,
-            episodes=state.episodes + len(data.returns),
-            theta=new_theta,
-        ).with_groups(critic=critic, **data.groups)
-        return after, Metrics(figures, data.returns, data.lengths)
-
-    def agent(self, state: State) -> Agent:
-        """What is saved and deployed."""
-        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
-        return Agent(self.experience.policy_at(state), state.theta, info=info)
+        return self.close(data, state, new_theta, figures, critic=critic)
 
 
 class NPG(Algorithm):

@@ -5,33 +5,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..critics import gae
-from ..deploy import Agent
 from ..errors import InvalidInput
 from ..estimators import approximate_kl, clip_fraction, clipped_surrogate
 from ..estimators.composition import composed
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..policies import Policy
 from ..training import Metrics, Schedule, diagnose
 from ..types import State
 from .a2c import cut_to_norm
 from .actor_critic_settings import PPOSettings
 from .base import Algorithm, initial_theta
-from .experience import Experience, experience_of
+from .experience import FromExperience, experience_of
 from .value import ValueFit, advantages, minibatches, value_of
 
 __all__ = ["PPO", "ProximalPolicyOptimization"]
 
 
 @dataclass(frozen=True)
-class ProximalPolicyOptimization:
+class ProximalPolicyOptimization(FromExperience):
     """The recipe: some steps of every environment, then epochs of minibatches for policy and critic."""
 
-    experience: Experience
     value: ValueFit
     optimizer: Optimizer
     gamma: float
@@ -44,18 +41,13 @@ class ProximalPolicyOptimization:
     max_grad_norm: float
     standardise: bool
     schedule: Schedule = field(default_factory=Schedule)
-    name: str = "ppo"
-
-    @property
-    def policy(self) -> Policy:
-        """π."""
-        return self.experience.policy
+    name = "ppo"
 
     def init(self, seed: int) -> State:
         """θ_0, w_0, the optimisers' moments, and all slots before their first episode."""
         theta = initial_theta(self.policy, seed)
         groups = {"optimizer": self.optimizer.init(theta), "critic": self.value.init(seed)}
-        return State(seed, 0, 0, 0, theta).with_groups(**groups, **self.experience.init(theta))
+        return self.begin(seed, theta, **groups)
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
@@ -86,19 +78,7 @@ class ProximalPolicyOptimization:
         critic = self.value.fit(state.group("critic"), policy, batch, targets, state.seed, state.iteration)
         figures = {"train/learning_rate": optimizer.learning_rate, "train/clip_fraction": clipped, "train/n_updates": n}
         figures |= diagnose(policy, state.theta, theta, batch, values=values.rows, targets=targets)
-        after = replace(
-            state,
-            iteration=state.iteration + 1,
-            timesteps=state.timesteps + batch.n_steps,
-            episodes=state.episodes + len(data.returns),
-            theta=theta,
-        ).with_groups(optimizer=moments, critic=critic, **data.groups)
-        return after, Metrics(figures, data.returns, data.lengths)
-
-    def agent(self, state: State) -> Agent:
-        """What is saved and deployed."""
-        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
-        return Agent(self.experience.policy_at(state), state.theta, info=info)
+        return self.close(data, state, theta, figures, optimizer=moments, critic=critic)
 
 
 class PPO(Algorithm):

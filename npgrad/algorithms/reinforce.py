@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from ..baselines import (
@@ -21,7 +21,6 @@ from ..baselines import (
     leave_one_out_optimal_per_coordinate,
 )
 from ..critics import Values, lambda_return
-from ..deploy import Agent
 from ..estimators import (
     GAE,
     EntropyBonus,
@@ -35,11 +34,10 @@ from ..estimators import (
     total_return,
 )
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..policies import Policy
 from ..training import Metrics, RewardScaling, Schedule, diagnose
 from ..types import Array, Batch, FloatArray, State
 from .base import Algorithm, initial_theta
-from .experience import Experience
+from .experience import Experience, FromExperience
 from .settings import ReinforceSettings
 from .value import ValueFit, value_of
 
@@ -96,29 +94,23 @@ def targets_of(settings: ReinforceSettings, batch: Batch, values: Values) -> Flo
 
 
 @dataclass(frozen=True)
-class Reinforce:
+class Reinforce(FromExperience):
     """The recipe: collect N episodes, estimate, ascend."""
 
-    experience: Experience
     optimizer: Optimizer
     estimator: Callable[[Values | None], Estimator]
     targets: Callable[[Batch, Values], FloatArray]
     value: ValueFit | None = None
     schedule: Schedule = field(default_factory=Schedule)
-    name: str = "reinforce"
-
-    @property
-    def policy(self) -> Policy:
-        """π."""
-        return self.experience.policy
+    name = "reinforce"
 
     def init(self, seed: int) -> State:
         """θ_0 and the optimiser's moments, w_0 if there is a critic."""
         theta = initial_theta(self.policy, seed)
-        groups = {"optimizer": self.optimizer.init(theta)} | self.experience.init(theta)
+        groups = {"optimizer": self.optimizer.init(theta)}
         if self.value is not None:
             groups["critic"] = self.value.init(seed)
-        return State(seed, 0, 0, 0, theta).with_groups(**groups)
+        return self.begin(seed, theta, **groups)
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
@@ -136,19 +128,7 @@ class Reinforce:
         figures = {"train/learning_rate": optimizer.learning_rate}
         rows = None if values is None else values.rows
         figures |= diagnose(policy, theta, new_theta, batch, estimate, rows, targets)
-        after = replace(
-            state,
-            iteration=state.iteration + 1,
-            timesteps=state.timesteps + batch.n_steps,
-            episodes=state.episodes + batch.n_episodes,
-            theta=new_theta,
-        ).with_groups(**groups)
-        return after, Metrics(figures, data.returns, data.lengths)
-
-    def agent(self, state: State) -> Agent:
-        """What is saved and deployed."""
-        info = {"env_id": self.experience.rollout.env_id, "algo": self.name, "timesteps": state.timesteps}
-        return Agent(self.experience.policy_at(state), state.theta, info=info)
+        return self.close(data, state, new_theta, figures)
 
 
 class REINFORCE(Algorithm):

@@ -26,7 +26,7 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "reinforce": {"n_episodes": 8, "learning_rate": 0.3, "gamma": 0.99},
     "a2c": {"learning_rate": 3e-3, "critic_learning_rate": 3e-3},
     "ppo": {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "learning_rate": 0.01, "n_epochs": 10},
-    "npg": {"gae_lambda": 1.0},
+    "npg": {"gae_lambda": 1.0, "n_episodes": 10, "delta": 0.02},
     "trpo": {"gae_lambda": 1.0, "delta": 0.05},
     "es": {"n_pairs": 8},
     "ars": {"n_delta": 4, "normalize_observations": False, "delta_std": 0.2, "learning_rate": 0.1},
