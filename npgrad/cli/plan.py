@@ -108,6 +108,17 @@ def _require_sense(given: Mapping[str, Any], settings: TrainSettings, hyper: Map
                 f"{option} is {_shown(given[option])}, but a {settings.policy} policy has none; "
                 f"add --policy {policies[0]}, or drop it"
             )
+    for option in ("critic", "critic_hidden", "critic_learning_rate", "critic_epochs"):
+        if option in given and hyper.get("baseline", "value") != "value":
+            raise InvalidInput(
+                f"{option} is {_shown(given[option])}, but baseline {hyper['baseline']} has no critic; "
+                "add --baseline value, or drop it"
+            )
+        if option in given and option != "critic" and hyper.get("critic", "mlp") != "mlp":
+            raise InvalidInput(
+                f"{option} is {_shown(given[option])}, but a {hyper['critic']} critic has none; "
+                "add --critic mlp, or drop it"
+            )
 
 
 def resumed_plan(given: Mapping[str, Any], folder: str | Path, config: Mapping[str, Any]) -> Plan:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import click
@@ -22,6 +24,7 @@ from .plan import Plan, new_plan, read_settings, resumed_plan, settings_of_pairs
 __all__ = ["train"]
 
 FLAGS = "npgrad.flags"
+OF_THE_ENVIRONMENT = ("env_kwargs", "engine", *(f.name for f in fields(PolicySettings)))  # what may not fit it
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def train(
         ctx.exit(run_series(plan, several))
     from .run import build, run
 
-    with as_usage_error(ctx, plan):
+    with as_usage_error(ctx, plan.settings.env, plan.from_preset):
         model = build(plan, tuple(said))
     run(plan, model)
 
@@ -212,20 +215,34 @@ def _new(ctx: click.Context, said: dict[str, Any], config: str | None, use_prese
         own = {f.name for f in fields(Settings)}
         chosen = {**settings_of_agent(agent_at(chosen["init_from"]), own), **chosen}
     known = _preset_for(chosen["env"], chosen["algo"], chosen.get("policy")) if use_preset else {}
-    return new_plan(chosen, known, Settings, said)
+    with as_usage_error(ctx, chosen["env"], [name for name in known if name not in chosen]):
+        return new_plan(chosen, known, Settings, said)
 
 
 @contextmanager
-def as_usage_error(ctx: click.Context, plan: Plan | None = None) -> Iterator[None]:
-    """Settings that are wrong in themselves are wrong usage, under the names of their flags."""
+def as_usage_error(ctx: click.Context, env: str = "", from_preset: Collection[str] = ()) -> Iterator[None]:
+    """Settings that are wrong in themselves are wrong usage, under the names of their flags.
+
+    If what is wrong may have come from the preset of `env`, which gave the settings `from_preset`, it says so.
+    """
     try:
         yield
     except InvalidInput as error:
         text = str(error)
+        named = [name for name in from_preset if re.search(rf"\b{name}\b", text)]
+        blamed = named or [name for name in from_preset if name in OF_THE_ENVIRONMENT]
         for param in ctx.command.get_params(ctx):
             if text.startswith(f"{param.name} is "):
                 text = param.opts[0] + text.removeprefix(str(param.name))
-        if plan is not None and plan.from_preset:
-            names = ", ".join(plan.from_preset)
-            text += f" (the preset of {plan.settings.env} gave {names}; --no-preset leaves it out)"
+            text = re.sub(rf"\b{param.name}=(True|False|'[\w-]+')", partial(_as_flag, param), text)
+        if blamed:
+            text += f" (the preset of {env} gave {', '.join(blamed)}; --no-preset leaves it out)"
         raise click.UsageError(text, ctx) from error
+
+
+def _as_flag(param: click.Parameter, said: re.Match[str]) -> str:
+    """``name=value`` in a message as one types it."""
+    value = said[1].strip("'")
+    if value in ("True", "False"):
+        return (param.opts if value == "True" else param.secondary_opts or param.opts)[0]
+    return f"{param.opts[0]} {value}"

@@ -61,7 +61,10 @@ class Border:
         try:
             flat = spaces.flatten(self.observation_space, obs)
         except NpgradError as error:
-            raise self.failure(f"gave an observation outside its space ({error})", seed, episode, t) from error
+            what = (
+                f"gave an observation outside its space ({error}); let observation_space say what reset and step give"
+            )
+            raise self.failure(what, seed, episode, t) from error
         if not np.isfinite(flat).all():
             at = int(np.flatnonzero(~np.isfinite(flat))[0])
             what = f"{spaces.entry(self.observation_space, at)} is {flat[at]}"
@@ -70,7 +73,10 @@ class Border:
             return flat
         mask = info.get("action_mask")
         if np.shape(mask) != (self.n_masked,) or not np.any(mask):
-            what = f"gave the action mask {mask!r}, expected {self.n_masked} flags, at least one set,"
+            what = (
+                f"gave the action mask {mask!r}, expected {self.n_masked} flags, at least one set; where no action is "
+                "left, let step say terminated"
+            )
             raise self.failure(what, seed, episode, t)
         return np.concatenate([flat, np.asarray(mask, dtype=flat.dtype)])
 
@@ -81,7 +87,8 @@ class Border:
                 raise TypeError("an array is no number")
             number = float(rew)
         except (TypeError, ValueError) as error:
-            raise self.failure(f"gave the reward {rew!r}, expected one number,", seed, episode, t) from error
+            what = f"gave the reward {rew!r}, expected one number; let step return float(…) of it, or of its sum"
+            raise self.failure(what, seed, episode, t) from error
         if not math.isfinite(number):
             where = self.where(seed, episode, t)
             raise NonFinite(f"{where}: reward is {rew}; mend the environment or bound its reward")

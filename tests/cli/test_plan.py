@@ -179,6 +179,14 @@ WRONG = [
     (["--env-kwargs", "gravity"], "'gravity' is no KEY=VALUE"),
     (["--env-kwargs", "gravty=3"], "gravty"),
     (["--engine", "compiled", "--env-kwargs", "max_episode_steps=3"], "takes no arguments"),
+    (["--critic-hidden", "3"], "--critic-hidden is 3, but baseline leave-one-out has no critic; add --baseline value"),
+    (["--critic", "linear"], "--critic is linear, but baseline leave-one-out has no critic"),
+    (
+        ["--baseline", "value", "--critic", "linear", "--critic-epochs", "3"],
+        "a linear critic has none; add --critic mlp",
+    ),
+    (["--gae-lambda", "0.9"], "give --baseline value and --causality, or no gae_lambda"),
+    (["--baseline", "optimal"], "--baseline is optimal, the best for the whole return; give --no-causality with it"),
     (["--callback", "nothing:here"], "No module named 'nothing'"),
     (["--config", "none.toml"], "--config is none.toml, which cannot be read"),
     (["--config", "broken.toml"], "cannot be read as TOML or JSON"),
@@ -222,8 +230,21 @@ def test_a_preset_that_does_not_fit_a_changed_environment(npgrad, monkeypatch):
     assert status == 2
     said = " ".join(err.split())
     assert "are not finite" in said
-    assert "the preset of Pendulum-v1 gave action_map, policy, gamma; --no-preset leaves it out" in said
+    assert "the preset of Pendulum-v1 gave action_map; --no-preset leaves it out" in said
     assert npgrad("train", "Pendulum-v1", "--engine", "gymnasium", *SHORT, "--no-preset", "--n-episodes", 2)[0] == 0
+
+
+def test_a_preset_that_contradicts_a_flag(npgrad, monkeypatch):
+    known = {"baseline": "value", "gae_lambda": 0.9, "env_kwargs": {"max_episode_steps": 9}, "n_episodes": 4}
+    monkeypatch.setattr(presets, "presets", lambda: {"CartPole-v1": {"reinforce": known}})
+    for args, says in (
+        (["--no-causality"], "(the preset of CartPole-v1 gave baseline, gae_lambda; --no-preset leaves it out)"),
+        (["--baseline", "none"], "(the preset of CartPole-v1 gave gae_lambda; --no-preset leaves it out)"),
+        (["--engine", "compiled"], "(the preset of CartPole-v1 gave env_kwargs; --no-preset leaves it out)"),
+    ):
+        status, _, err = npgrad("train", "CartPole-v1", *args)
+        assert status == 2
+        assert says in " ".join(err.split())
 
 
 def test_an_agent_that_does_not_fit_a_changed_environment(npgrad, monkeypatch):

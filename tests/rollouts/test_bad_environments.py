@@ -48,8 +48,8 @@ class Broken(gymnasium.Env):
         ("reset", EnvironmentFailure, "KeyError.*in reset"),
         ("nan obs", NonFinite, r"step 3: obs\[1\] is nan"),
         ("inf reward", NonFinite, "step 2: reward is inf"),
-        ("array reward", EnvironmentFailure, "expected one number"),
-        ("shape", EnvironmentFailure, r"outside its space.*\(3,\)"),
+        ("array reward", EnvironmentFailure, "expected one number; let step return float"),
+        ("shape", EnvironmentFailure, r"outside its space.*\(3,\), expected \(2,\).*let observation_space say"),
     ],
 )
 def test_faults_are_named(how, error, message):

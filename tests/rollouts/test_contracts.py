@@ -92,7 +92,9 @@ def test_a_function_that_makes_unlike_environments():
 
 @pytest.mark.parametrize("how", ["array", "list"])
 def test_rewards_are_numbers(how):
-    with pytest.raises(EnvironmentFailure, match=r"episode 0 .*step 0: .*gave the reward .*expected one number"):
+    with pytest.raises(
+        EnvironmentFailure, match=r"episode 0 .*step 0: .*gave the reward .*expected one number; let step return float"
+    ):
         roll(how)
 
 
