@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from ..errors import InvalidInput
 from .settings import CRITIC_NAMES, OPTIMIZER_NAMES, CriticSettings, hyper, require_known
 
-__all__ = ["A2CSettings", "ActorCriticSettings", "NPGSettings", "PPOSettings", "TRPOSettings"]
+__all__ = ["A2CSettings", "ActorCriticSettings", "NPGSettings", "PPOSettings", "QACSettings", "TRPOSettings"]
+
+
+WEIGHT_NAMES = ("advantage", "q", "all-actions")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,46 @@ class A2CSettings(ActorCriticSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_ascent(self)
+
+
+@dataclass(frozen=True)
+class QACSettings(ActorCriticSettings):
+    """Hyper-parameters of the Q actor-critic.
+
+    ============ ======================================================================================================
+    weights      Ψ_t, what each score is weighted with; V(s) = Σ_a π(a|s) Q_w(s, a)
+    ============ ======================================================================================================
+    advantage    Q_w(s_t, a_t) − V(s_t)
+    q            Q_w(s_t, a_t), as the lecture has it
+    all-actions  Σ_a ∇π(a|s_t) Q_w(s_t, a) in place of Ψ_t f_t: no noise of the actions (P13)
+    ============ ======================================================================================================
+
+    Examples
+    --------
+    >>> QACSettings().weights
+    'advantage'
+    """
+
+    n_steps: int | None = hyper(32, "timesteps of every environment in an iteration, across episodes")
+    learning_rate: float = hyper(3e-3, "step size α")
+    weights: str = hyper("advantage", "what weighs a score: Q, Q − V, or the sum over all actions", WEIGHT_NAMES)
+    gae_lambda: float = hyper(0.9, "λ of the critic's targets: 0 one step, 1 Monte Carlo")
+    n_samples: int = hyper(8, "actions drawn at a state for V, where they are not finitely many")
+    ent_coef: float = hyper(0.0, "β, weight of the entropy's gradient")
+    max_grad_norm: float = hyper(0.5, "longer gradients are cut to this norm")
+    optimizer: str = hyper("adam", "how the gradient becomes a step", OPTIMIZER_NAMES)
+    critic: str = hyper(
+        "mlp", "Q as a perceptron, linear in the observation, or in monomials up to the square", CRITIC_NAMES
+    )
+    normalize_advantage: bool = hyper(False, "standardise the advantages of a batch: a scale, and a small bias")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from ..validation import require_positive
+
+        _require_ascent(self)
+        require_known("weights", self.weights, WEIGHT_NAMES)
+        require_positive("n_samples", self.n_samples)
 
 
 @dataclass(frozen=True)
@@ -133,7 +176,7 @@ class TRPOSettings(NPGSettings):
     max_tries: int = hyper(10, "tries of the line search")
 
 
-def _require_ascent(settings: A2CSettings | PPOSettings) -> None:
+def _require_ascent(settings: A2CSettings | PPOSettings | QACSettings) -> None:
     from ..validation import require_positive
 
     require_positive("learning_rate", settings.learning_rate)

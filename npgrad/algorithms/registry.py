@@ -49,6 +49,12 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
         Settings=settings.ReinforceSettings,
         where="npgrad.algorithms.reinforce:REINFORCE",
     ),
+    "qac": AlgorithmEntry(
+        summary="Q actor-critic: a critic of action values weighs the scores",
+        action_spaces=SPACES,
+        Settings=actor_critic_settings.QACSettings,
+        where="npgrad.algorithms.qac:QAC",
+    ),
     "a2c": AlgorithmEntry(
         summary="synchronous advantage actor-critic: a few steps of many environments an update",
         action_spaces=SPACES,

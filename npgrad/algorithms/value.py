@@ -1,21 +1,43 @@
-"""The critic of an actor-critic recipe: V_w, its fit, and the advantages that follow from it."""
+"""The critic of an actor-critic recipe: V_w or Q_w, its fit, and the advantages that follow from it."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import noise
-from ..critics import ValueCritic, Values, features, ridge_regression
-from ..functions import MLP, Featured, Function, Linear
+from ..critics import (
+    ActionValueCritic,
+    Critic,
+    Inputs,
+    StateActionCritic,
+    ValueCritic,
+    Values,
+    ridge_regression,
+    visited,
+)
+from ..distributions import Categorical
+from ..estimators import expected_values, sampled_values
+from ..estimators.composition import composed_policy
+from ..functions import MLP, Featured, Function, Linear, Polynomial
 from ..optimizers import Adam, Optimizer
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray, IntArray
 from .settings import CriticSettings
 
-__all__ = ["QuadraticFeatures", "ValueFit", "advantages", "minibatches", "value_of"]
+__all__ = [
+    "ActionValueFit",
+    "CriticFit",
+    "QuadraticFeatures",
+    "ValueFit",
+    "action_value_of",
+    "advantages",
+    "minibatches",
+    "value_of",
+]
 
 
 @dataclass(frozen=True)
@@ -45,13 +67,13 @@ class QuadraticFeatures:
 
 
 @dataclass(frozen=True)
-class ValueFit:
-    """V_w towards the λ-returns of a batch: in closed form where V is linear in w, else by minibatches.
+class CriticFit(ABC):
+    """A critic towards the λ-returns of a batch: in closed form where it is linear in w, else by minibatches.
 
     Parameters
     ----------
     function : Function
-        V_w, of the policy's inputs and, behind them, t where `with_time`.
+        Of the policy's inputs and, behind them, t where `with_time`.
     optimizer : Optimizer or None
         None: the closed form, with a ridge.
     n_epochs, batch_size : int
@@ -73,31 +95,78 @@ class ValueFit:
         w = self.function.init(np.random.default_rng(noise.derive_seed(seed, noise.INIT, 1)))
         return {"w": w} | ({} if self.optimizer is None else self.optimizer.init(w))
 
-    def critic(self, group: dict[str, Array], policy: Policy) -> ValueCritic:
-        """V_w as the policy sees observations."""
+    def inputs(self, policy: Policy) -> Inputs:
+        """What the function gets: observations as the policy sees them."""
 
-        def inputs(obs: Array, time: IntArray) -> Array:
+        def of(obs: Array, time: IntArray) -> Array:
             x = policy.inputs(obs)
             return np.concatenate([x, time[:, None]], axis=1) if self.with_time else x
 
-        return ValueCritic(self.function, group["w"], inputs)
+        return of
+
+    @abstractmethod
+    def critic(self, group: dict[str, Array], policy: Policy) -> Critic:
+        """The critic with w, as the policy sees observations."""
 
     def fit(
         self, group: dict[str, Array], policy: Policy, batch: Batch, targets: FloatArray, seed: int, iteration: int
     ) -> dict[str, Array]:
         """w after the fit to the batch, and the moments."""
-        critic = self.critic(group, policy)
+        critic, w = self.critic(group, policy), group["w"]
+        x, column = critic.x(batch), critic.columns(batch.act)
         if self.optimizer is None:
-            phi, _ = features(critic, batch)
-            return {"w": ridge_regression(phi, targets, ridge=self.ridge)}
-        w, moments = group["w"], {k: v for k, v in group.items() if k != "w"}
-        x = critic.x(batch)
+            taken = np.eye(self.function.n_out)[column]
+            return {"w": ridge_regression(self.function.at(w, x).vjp_rows(taken), targets, ridge=self.ridge)}
+        moments = {k: v for k, v in group.items() if k != "w"}
         for epoch in range(self.n_epochs):
             for rows in minibatches(batch.n_steps, self.batch_size, seed, iteration, self.n_epochs + epoch):
                 lin = self.function.at(w, x[rows])
-                downhill = 2 * (targets[rows, None] - lin.y) / len(rows)  # −∂/∂V of the mean of (G − V)²
+                picked, downhill = (np.arange(len(rows)), column[rows]), np.zeros_like(lin.y)
+                downhill[picked] = 2 * (targets[rows] - lin.y[picked]) / len(rows)  # −∂/∂V of the mean of (G − V)²
                 w, moments = self.optimizer.step(w, lin.vjp(downhill), moments)
         return {"w": w} | moments
+
+
+@dataclass(frozen=True)
+class ValueFit(CriticFit):
+    """V_w(s)."""
+
+    def critic(self, group: dict[str, Array], policy: Policy) -> ValueCritic:
+        """V_w as the policy sees observations."""
+        return ValueCritic(self.function, group["w"], self.inputs(policy))
+
+
+@dataclass(frozen=True)
+class ActionValueFit(CriticFit):
+    """Q_w(s, a): one output an action where there are `n_actions`, else a function of (s, a).
+
+    Parameters
+    ----------
+    n_actions : int
+        0: actions are numbers.
+    n_samples : int
+        Actions that are drawn at each state for V, where they are numbers.
+    """
+
+    n_actions: int = 0
+    n_samples: int = 1
+
+    def critic(self, group: dict[str, Array], policy: Policy) -> ActionValueCritic | StateActionCritic:
+        """Q_w as the policy sees observations."""
+        kind = ActionValueCritic if self.n_actions else StateActionCritic
+        return kind(self.function, group["w"], self.inputs(policy))
+
+    def state_values(
+        self, critic: ActionValueCritic | StateActionCritic, policy: Policy, theta: Array, batch: Batch, seed: int
+    ) -> Values:
+        """V(s) = E_{a~π} Q_w(s, a), exactly or by draws that are not those of the batch."""
+        if isinstance(critic, ActionValueCritic):
+            return expected_values(critic, policy, theta, batch)
+        _, time, edges = visited(batch)
+        place = noise.ACTION, np.repeat(batch.episode, np.diff(edges)), time
+        seeds = [noise.derive_seed(seed, noise.ACTION, j) for j in range(self.n_samples)]
+        z = np.stack([noise.draw(policy.draws, s, *place) for s in seeds])
+        return sampled_values(critic, policy, theta, batch, z)
 
 
 def minibatches(n: int, size: int, seed: int, iteration: int, epoch: int) -> list[IntArray]:
@@ -122,6 +191,25 @@ def value_of(policy: Policy, settings: CriticSettings) -> ValueFit:
         return ValueFit(Linear(d, 1))
     phi = QuadraticFeatures(d + 1)
     return ValueFit(Featured(phi, Linear(phi.n_out, 1, bias=False)), with_time=True)
+
+
+def action_value_of(policy: Policy, settings: CriticSettings, n_samples: int = 1) -> ActionValueFit:
+    """The critic of Q that settings ask for: linear ones are compatible with linear softmax policies (V3)."""
+    distribution = composed_policy(policy).distribution
+    d = policy.n_obs - policy.n_masked
+    if isinstance(distribution, Categorical):
+        n_actions, n_out = distribution.n, distribution.n
+    else:
+        n_actions, n_out, d = 0, 1, d + int(np.prod(distribution.act_shape))  # of (s, a)
+    if settings.critic == "mlp":
+        mlp = MLP(d, n_out, hidden=settings.critic_hidden, last_scale=1.0)
+        optimizer = Adam(settings.critic_learning_rate)
+        return ActionValueFit(mlp, optimizer, settings.critic_epochs, n_actions=n_actions, n_samples=n_samples)
+    function: Function = Linear(d, n_out)
+    if settings.critic == "quadratic":
+        phi = Polynomial(d, degree=2)
+        function = Featured(phi, Linear(phi.n_out, n_out, bias=False))
+    return ActionValueFit(function, n_actions=n_actions, n_samples=n_samples)
 
 
 def advantages(values: Values, adv: FloatArray, standardise: bool) -> tuple[FloatArray, FloatArray]:

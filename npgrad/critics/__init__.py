@@ -2,7 +2,7 @@
 
 from .action_values import action_features, action_targets
 from .closed_form import features, fitted_iteration, lstd, ridge_regression
-from .critic import ActionValueCritic, Critic, Inputs, ValueCritic, observations, visited
+from .critic import ActionValueCritic, Critic, Inputs, StateActionCritic, ValueCritic, observations, visited
 from .gradients import bellman_error, descend, fit_error, squared_error
 from .returns import (
     Values,
@@ -21,6 +21,7 @@ __all__ = [
     "ActionValueCritic",
     "Critic",
     "Inputs",
+    "StateActionCritic",
     "ValueCritic",
     "Values",
     "action_features",

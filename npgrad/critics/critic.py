@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NotImplementedBy
 from ..functions import Function, Linearisation
 from ..kernels import chunk_bounds
 from ..pool import map_ordered
@@ -18,7 +18,7 @@ from ..types import Array, Batch, FloatArray, IntArray
 from ..validation import require_theta
 from .returns import Values
 
-__all__ = ["ActionValueCritic", "Critic", "Inputs", "ValueCritic", "observations", "visited"]
+__all__ = ["ActionValueCritic", "Critic", "Inputs", "StateActionCritic", "ValueCritic", "observations", "visited"]
 
 Inputs = Callable[[Array, IntArray], Array]
 Result = TypeVar("Result")
@@ -164,6 +164,70 @@ class ActionValueCritic(Critic):
         if act.ndim != 1 or act.dtype.kind not in "iu":
             raise InvalidInput(f"act has shape {act.shape} and dtype {act.dtype}, expected (T,) integers")
         return act
+
+
+@dataclass(frozen=True, eq=False)
+class StateActionCritic(Critic):
+    """Q_w(s, a) of actions that are numbers: a function of (o, a), the action's k behind the others, with one output.
+
+    Parameters
+    ----------
+    function, w, inputs, executor
+        As for `Critic`.
+
+    Raises
+    ------
+    InvalidInput
+        If the function has another number of outputs, or w another length.
+
+    Examples
+    --------
+    >>> from npgrad.functions import Linear
+    >>> Q = StateActionCritic(Linear(2, 1), np.array([1.0, 10.0, 0.5]))  # Q = o + 10 a + ½
+    >>> batch = Batch(obs=np.array([[0.0], [2.0]]), act=np.array([[1.0], [3.0]]), rew=np.ones(2), logp=np.zeros(2),
+    ...               offsets=[0, 2], terminated=[True], truncated=[False], final_obs=np.array([[5.0]]))
+    >>> Q(batch), Q.of_actions(batch, np.zeros((3, 1))), Q.action_gradient(batch, batch.act)[:, 0]
+    (array([10.5, 32.5]), array([0.5, 2.5, 5.5]), array([10., 10.]))
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.function.n_out != 1:
+            raise InvalidInput(f"the function has {self.function.n_out} outputs, expected 1: Q(s, a)")
+
+    def __call__(self, batch: Batch) -> FloatArray:
+        """Q(s_t, a_t), shape (T,)."""
+        return np.asarray(self.function.at(self.w, self.x(batch)).y[:, 0], dtype=np.float64)
+
+    def columns(self, act: Array) -> IntArray:
+        """The one there is."""
+        return np.zeros(len(act), dtype=np.int64)
+
+    def x(self, batch: Batch) -> Array:
+        """(o_t, a_t), shape (T, n_in)."""
+        return self._joined(batch.obs, batch.time, batch.act)
+
+    def of_actions(self, batch: Batch, act: Array) -> FloatArray:
+        """Q of the actions given, one at each of the T + N states of a batch (see `visited`), shape (T + N,)."""
+        obs, time, _ = visited(batch)
+        return np.asarray(self.function.at(self.w, self._joined(obs, time, act)).y[:, 0], dtype=np.float64)
+
+    def action_gradient(self, batch: Batch, act: Array) -> FloatArray:
+        """∇_a Q(s_t, a) at the actions given, (T, k) → (T, k) (P19).
+
+        Raises
+        ------
+        NotImplementedBy
+            If the function gives no gradient in its inputs; linear ones and perceptrons do.
+        """
+        lin = self.function.at(self.w, self._joined(batch.obs, batch.time, act))
+        if not hasattr(lin, "vjp_inputs"):
+            raise NotImplementedBy(f"{type(self.function).__name__} gives no gradient in its inputs; try an MLP")
+        n_act = self.function.n_in - self.inputs(batch.obs[:1], batch.time[:1]).shape[1]
+        return np.asarray(lin.vjp_inputs(np.ones_like(lin.y))[:, -n_act:], dtype=np.float64)
+
+    def _joined(self, obs: Array, time: IntArray, act: Array) -> Array:
+        return np.concatenate([self.inputs(obs, time), np.reshape(act, (len(obs), -1))], axis=1)
 
 
 def state_offsets(batch: Batch) -> IntArray:

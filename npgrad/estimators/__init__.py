@@ -29,6 +29,7 @@ from .ratios import (
     trajectory_ratio,
 )
 from .score_function import RewardsTimesPastScores, ScoreFunction
+from .state_values import expected_values, sampled_values
 from .surrogate import (
     ClippedSurrogate,
     approximate_kl,
@@ -79,6 +80,7 @@ __all__ = [
     "entropies",
     "episode_estimate",
     "episode_scores",
+    "expected_values",
     "fit_compatible",
     "importance",
     "local_surrogate",
@@ -87,6 +89,7 @@ __all__ = [
     "log_surrogate",
     "per_decision_returns",
     "reward_to_go",
+    "sampled_values",
     "score_function_estimate",
     "self_normalised",
     "step_ratio",

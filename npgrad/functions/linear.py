@@ -92,6 +92,10 @@ class LinearLinearisation(CheckedLinearisation):
         self._affine = Affine(linear, theta, x)
         super().__init__(theta, self._affine.value())
 
+    def vjp_inputs(self, w: npt.ArrayLike) -> Array:
+        """Row t is (∂y_t/∂x_t)ᵀ w_t = W w_t: (T, K) → (T, d)."""
+        return self._affine.vjp_x(self._argument("w", w, self.y.shape))
+
     def _vjp(self, w: Array, out: Array) -> None:
         self._affine.vjp(w, out)
 

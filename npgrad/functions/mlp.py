@@ -161,6 +161,11 @@ class MLPLinearisation(CheckedLinearisation):
                 D = layer.vjp_x(D)
                 D *= self._phi.slope(layer.x)  # D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1})
 
+    def vjp_inputs(self, w: npt.ArrayLike) -> Array:
+        """Row t is (∂y_t/∂x_t)ᵀ w_t = W_0 D_{0,t}: (T, K) → (T, d)."""
+        *_, (first, _, D) = self._backward(self._argument("w", w, self.y.shape))
+        return first.vjp_x(D)
+
     def _vjp(self, w: Array, out: Array) -> None:
         for layer, part, D in self._backward(w):
             layer.vjp(D, out[part])

@@ -11,6 +11,7 @@ from npgrad.types import Batch, State
 
 SMALL = {  # settings with which a few hundred steps are several iterations
     "reinforce": {"n_episodes": 4},
+    "qac": {"n_steps": 8},
     "a2c": {"n_steps": 5},
     "ppo": {"n_steps": 16, "batch_size": 32, "n_epochs": 2},
     "npg": {"n_episodes": 4},
@@ -24,6 +25,7 @@ SMALL = {  # settings with which a few hundred steps are several iterations
 }
 LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "reinforce": {"n_episodes": 8, "learning_rate": 0.3, "gamma": 0.99},
+    "qac": {"learning_rate": 0.01, "critic_learning_rate": 3e-3, "n_steps": 32},
     "a2c": {"learning_rate": 3e-3, "critic_learning_rate": 3e-3},
     "ppo": {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "learning_rate": 0.01, "n_epochs": 10},
     "npg": {"gae_lambda": 1.0, "n_episodes": 10, "delta": 0.02},
@@ -100,7 +102,7 @@ def test_unknown_settings_get_near_matches(name):
         make(name, normalize_observation=True)
 
 
-@pytest.mark.parametrize("name", ["a2c", "ppo", "npg", "trpo"])
+@pytest.mark.parametrize("name", ["qac", "a2c", "ppo", "npg", "trpo"])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
