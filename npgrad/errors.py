@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "CheckFailed",
     "CorruptFile",
     "EnvironmentFailure",
+    "ExpertFailure",
     "InvalidInput",
     "MissingExtra",
     "NonFinite",
@@ -17,6 +19,7 @@ __all__ = [
     "RunFolderError",
     "UnknownName",
     "UnsupportedSpace",
+    "WorkerFailure",
 ]
 
 
@@ -73,6 +76,25 @@ class NonFinite(NpgradError, FloatingPointError):
 
 class EnvironmentFailure(NpgradError, RuntimeError):
     """An environment that raised, or broke its own contract, during a rollout."""
+
+
+class ExpertFailure(NpgradError, RuntimeError):
+    """An expert that raised, or gave what is no action.
+
+    Parameters
+    ----------
+    message : str
+    kept : object, optional
+        What had been gathered until then; nothing of it is lost.
+    """
+
+    def __init__(self, message: str, kept: Any = None) -> None:
+        super().__init__(message)
+        self.kept = kept
+
+
+class WorkerFailure(NpgradError, RuntimeError):
+    """Workers that died, hung or answered with what is no answer, more often than they are replaced."""
 
 
 class MissingExtra(NpgradError, ImportError):
