@@ -18,6 +18,7 @@ from ..types import Array
 __all__ = ["Border", "episode_seed"]
 
 MASK_31 = (1 << 31) - 1  # environments take seeds of 31 bits
+GIVES = {"reset": ("observation", "info"), "step": ("observation", "reward", "terminated", "truncated", "info")}
 
 
 def episode_seed(seed: int, episode: int) -> int:
@@ -55,6 +56,18 @@ class Border:
             )
         rows = spaces.as_actions(self.action_space, act)
         return rows.tolist() if self.discrete else list(rows)
+
+    def parts(self, given: Any, call: str, seed: int, episode: int, t: int) -> Any:
+        """What a call gave, if it is as many things as it should be."""
+        expected = GIVES[call]
+        if isinstance(given, (tuple, list)) and len(given) == len(expected):
+            return given
+        got = f"{len(given)} values" if isinstance(given, (tuple, list)) else f"one {type(given).__name__}"
+        what = (
+            f"gave {got} in {call}, expected {len(expected)}: {', '.join(expected)}; one made for the older Gym needs "
+            "a wrapper, such as shimmy's"
+        )
+        raise self.failure(what, seed, episode, t)
 
     def observation(self, obs: Any, info: Any, seed: int, episode: int, t: int) -> Array:
         """A row: the flat observation, and the mask behind it."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import pool, spaces
 from ..envs import register_all
-from ..errors import InvalidInput, MissingExtra, UnknownName
+from ..errors import EnvironmentFailure, InvalidInput, MissingExtra, UnknownName
 from ..policies import Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Live, blocks_of, continued, started
@@ -34,6 +34,10 @@ def make_env(env_id: str, **kwargs: Any) -> Any:
         If no environment has that id.
     MissingExtra
         If the environment needs a package that is not installed.
+    InvalidInput
+        If it cannot be made with `kwargs`, or there is no such module.
+    EnvironmentFailure
+        If it raises.
     """
     import gymnasium
 
@@ -46,12 +50,13 @@ def make_env(env_id: str, **kwargs: Any) -> Any:
         extra = next((e for e in ("mujoco", "box2d", "atari") if e in str(error).lower()), None)
         fix = f"pip install 'npgrad[{extra}]'" if extra else "install it"
         raise MissingExtra(f"{env_id} needs a package that is not installed ({error}); {fix}") from error
-    except TypeError as error:
-        if not kwargs:
-            raise
-        raise InvalidInput(f"env_kwargs are {kwargs}, and {env_id} could not be made with them: {error}") from error
     except ModuleNotFoundError as error:  # module:Id
         raise InvalidInput(f"{env_id}: {error}; is the module installed, or beside you?") from error
+    except Exception as error:
+        what = f"{env_id} could not be made{' with them' if kwargs else ''}: {type(error).__name__}: {error}"
+        if kwargs:
+            raise InvalidInput(f"env_kwargs is {kwargs}, and {what}; give what its __init__ takes") from error
+        raise EnvironmentFailure(f"{what}; gymnasium.make({env_id!r}) alone shows where") from error
 
 
 class GymnasiumRollout:
@@ -99,6 +104,9 @@ class GymnasiumRollout:
         self.env_id = env if isinstance(env, str) else str(getattr(getattr(first, "spec", None), "id", first))
         self.n_envs, self.n_blocks = 1 if alone else n_envs, n_blocks
         self.fresh = fresh or (self.env_id in CARRY_STATE and not alone)
+        for name in ("observation_space", "action_space"):
+            if getattr(first, name, None) is None:
+                raise InvalidInput(f"{self.env_id} has no {name}; set it to one of gymnasium.spaces")
         self.observation_space = spaces.from_gymnasium(first.observation_space)
         self.action_space = spaces.from_gymnasium(first.action_space)
         self._spare: list[Any] = [first]
@@ -235,7 +243,8 @@ class EnvSlots:
                 if self._fresh is not None:
                     self.envs[lane].close()
                     self.envs[lane] = self._fresh()
-                o, info = self.envs[lane].reset(seed=episode_seed(self.seed, episode))
+                given = self.envs[lane].reset(seed=episode_seed(self.seed, episode))
+            o, info = self.border.parts(given, "reset", self.seed, episode, 0)
             own = self.envs[lane].observation_space, self.envs[lane].action_space
             if self._spaces[lane] is None or any(a is not b for a, b in zip(own, self._spaces[lane], strict=True)):
                 self.border.require_spaces(self.envs[lane], self.seed, episode)
@@ -252,7 +261,8 @@ class EnvSlots:
     def _move(self, lane: int, episode: int, t: int, action: Any) -> tuple[Array, float, bool, bool]:
         self._at[0, lane] = -1  # until it has come through
         with self.border.at(self.seed, episode, t, "step"):
-            o, r, terminated, truncated, info = self.envs[lane].step(action)
+            given = self.envs[lane].step(action)
+        o, r, terminated, truncated, info = self.border.parts(given, "step", self.seed, episode, t)
         rew = self.border.reward(r, self.seed, episode, t)
         obs = self.border.observation(o, info, self.seed, episode, t + 1)
         self._at[:, lane] = episode, t + 1

@@ -22,6 +22,8 @@ class Broken(gymnasium.Env):
         self.t = 0
         if self.how == "reset":
             raise KeyError("lost")
+        if self.how == "older gym's reset":
+            return np.zeros(2, np.float32)
         return np.zeros(2, np.float32), {}
 
     def step(self, action):
@@ -38,6 +40,8 @@ class Broken(gymnasium.Env):
                 rew = np.ones(2)
             if self.how == "shape":
                 obs = np.zeros(3, np.float32)
+            if self.how == "older gym":
+                return obs, rew, True, {}
         return obs, rew, self.t == 5, False, {}
 
 
@@ -46,6 +50,12 @@ class Broken(gymnasium.Env):
     [
         ("raise", EnvironmentFailure, r"episode \d+ \(reset seed \d+\), step 2.*ValueError: motor on fire"),
         ("reset", EnvironmentFailure, "KeyError.*in reset"),
+        ("older gym", EnvironmentFailure, "gave 4 values in step, expected 5: observation, reward, term.*wrapper"),
+        (
+            "older gym's reset",
+            EnvironmentFailure,
+            "gave one ndarray in reset, expected 2: obs.*wrapper",
+        ),
         ("nan obs", NonFinite, r"step 3: obs\[1\] is nan"),
         ("inf reward", NonFinite, "step 2: reward is inf"),
         ("array reward", EnvironmentFailure, "expected one number; let step return float"),
@@ -64,6 +74,25 @@ def test_a_sound_environment_passes():
     policy = make_policy(rollout, "linear")
     batch = rollout.episodes(policy, np.zeros(policy.n_params), seed=0, first=0, count=3)
     np.testing.assert_array_equal(batch.lengths, 5)
+
+
+def test_an_environment_that_cannot_be_made():
+    with pytest.raises(InvalidInput, match=r"env_kwargs is \{'map_name': '5x5'\}, and .* KeyError: '5x5'; give what"):
+        make_rollout("FrozenLake-v1", map_name="5x5")
+    gymnasium.register("NotMade-v0", entry_point=lambda: Broken())
+    with pytest.raises(EnvironmentFailure, match=r"NotMade-v0 could not be made: TypeError: .*'how'.*; gymnasium.make"):
+        make_rollout("NotMade-v0")
+    del gymnasium.registry["NotMade-v0"]
+    with pytest.raises(InvalidInput, match=r"No module named 'nowhere'.*; is the module installed, or beside you"):
+        make_rollout("nowhere:NotMade-v0")
+
+
+def test_an_environment_without_spaces():
+    class Bare(gymnasium.Env):
+        observation_space = gymnasium.spaces.Discrete(2)
+
+    with pytest.raises(InvalidInput, match=r"has no action_space; set it to one of gymnasium.spaces"):
+        make_rollout(Bare)
 
 
 def test_unknown_environments_get_near_matches():
