@@ -5,15 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..errors import InvalidInput
 from ..types import FloatArray
 
-__all__ = ["Timing", "compare", "table"]
+__all__ = ["Clock", "Timing", "compare", "shown_time", "table"]
 
 SHORTEST = 2e-4  # seconds that a measurement lasts at least: the clock and the call cost nothing beside it
+FEWEST = 5  # rounds, however long they take
+
+
+class Clock(Protocol):
+    """A candidate that measures itself: work in another process, or a process from its start."""
+
+    def seconds(self, calls: int) -> float:
+        """How long `calls` calls take."""
+
+
+Candidate = Callable[[], object] | Clock
 
 
 @dataclass(frozen=True)
@@ -50,14 +62,29 @@ class Timing:
         return float(low), float(high)
 
 
-def compare(candidates: Mapping[str, Callable[[], object]], rounds: int = 15) -> list[Timing]:
+@dataclass(frozen=True)
+class _Here:
+    """A function of this process as a `Clock`."""
+
+    function: Callable[[], object]
+
+    def seconds(self, calls: int) -> float:
+        began = time.perf_counter()
+        for _ in range(calls):
+            self.function()
+        return time.perf_counter() - began
+
+
+def compare(candidates: Mapping[str, Candidate], rounds: int = 15, budget: float = np.inf) -> list[Timing]:
     """Measure candidates in turn, `rounds` times over.
 
     Parameters
     ----------
-    candidates : mapping of str to function
-        Functions without arguments; the first is what the others are compared with.
+    candidates : mapping of str to function or Clock
+        Functions without arguments, or what measures itself; the first is what the others are compared with.
     rounds : int, optional
+    budget : float, optional
+        Seconds after which no further round begins, once there have been five.
 
     Returns
     -------
@@ -77,28 +104,25 @@ def compare(candidates: Mapping[str, Callable[[], object]], rounds: int = 15) ->
     """
     if not candidates or rounds < 1:
         raise InvalidInput(f"{len(candidates)} candidates and {rounds} rounds, expected at least one of each")
-    calls = {name: _calls_needed(f) for name, f in candidates.items()}
-    seconds = {name: np.empty(rounds) for name in candidates}
+    clocks: dict[str, Clock] = {name: _Here(f) if callable(f) else f for name, f in candidates.items()}
+    calls = {name: _calls_needed(clock) for name, clock in clocks.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in clocks}
+    began = time.perf_counter()
     for i in range(rounds):
-        for name, f in candidates.items():
-            seconds[name][i] = _seconds(f, calls[name]) / calls[name]
-    first = next(iter(seconds.values()))
-    return [Timing(name, each, first / each) for name, each in seconds.items()]
+        if i >= FEWEST and time.perf_counter() - began > budget:
+            break
+        for name, clock in clocks.items():
+            seconds[name].append(clock.seconds(calls[name]) / calls[name])
+    first = np.array(next(iter(seconds.values())))
+    return [Timing(name, np.array(each), first / np.array(each)) for name, each in seconds.items()]
 
 
-def _calls_needed(f: Callable[[], object]) -> int:
-    f()  # what is compiled or cached at the first call does not count
+def _calls_needed(clock: Clock) -> int:
+    clock.seconds(1)  # what is compiled or cached at the first call does not count
     n = 1
-    while _seconds(f, n) < SHORTEST:
+    while clock.seconds(n) < SHORTEST:
         n *= 2
     return n
-
-
-def _seconds(f: Callable[[], object], n: int) -> float:
-    began = time.perf_counter()
-    for _ in range(n):
-        f()
-    return time.perf_counter() - began
 
 
 def table(rows: Sequence[tuple[str, Sequence[Timing]]]) -> str:
@@ -116,15 +140,16 @@ def table(rows: Sequence[tuple[str, Sequence[Timing]]]) -> str:
     names = [timing.name for timing in rows[0][1]] if rows else []
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for what, timings in rows:
-        cells = [_time(timings[0].median)]
+        cells = [shown_time(timings[0].median)]
         for timing in timings[1:]:
             low, high = timing.spread
-            cells.append(f"{_time(timing.median)}, {timing.ratio:.1f} × ({low:.1f} to {high:.1f})")
+            cells.append(f"{shown_time(timing.median)}, {timing.ratio:.1f} × ({low:.1f} to {high:.1f})")
         lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _time(seconds: float) -> str:
+def shown_time(seconds: float) -> str:
+    """A time with its unit, as ``1.5 ms``."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"

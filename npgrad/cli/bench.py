@@ -1,0 +1,62 @@
+"""`npgrad bench`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from .app import debug_option
+from .options import Setting
+
+__all__ = ["bench"]
+
+
+@click.command("bench", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--only", type=Setting(tuple[str, ...]), help="Rows or groups by name, as in gradients,act-linear.")
+@click.option("--peers", "python", metavar="PYTHON", help="Interpreter that has PyTorch, JAX, Stable-Baselines3, ….")
+@click.option("--list", "listed", is_flag=True, help="Name all rows and measure none.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@debug_option
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    only: tuple[str, ...] | None,
+    python: str | None,
+    listed: bool,
+    as_json: bool,
+) -> None:
+    """Measure npgrad, and beside it every library found in another interpreter, in turn.
+
+    Figures are medians; ratios are taken round by round, with their quartiles. Close other programs first.
+    """
+    os.environ.pop("OPENBLAS_CORETYPE", None)  # some machines set it, and it halves the speed of matrix products
+    from ..bench.catalogue import chosen
+    from ..bench.machine import facts
+    from ..bench.peer import Peers
+    from ..bench.report import line
+    from ..bench.rows import measure
+    from ..errors import InvalidInput
+
+    try:
+        rows = chosen(only or ())
+        peers = Peers(python)
+    except InvalidInput as error:
+        raise click.UsageError(str(error), ctx) from None
+    if listed:
+        for row in rows:
+            click.echo(f"{row.name:32} {row.text}")
+        return
+    found = []
+    with peers:
+        for row in rows:
+            measured = measure(row, peers)
+            found.append(measured.as_json())
+            if not as_json:
+                click.echo(line(row, measured))
+        about = facts() | {"peers": ", ".join(peers.versions) or "none"}
+    if as_json:
+        click.echo(json.dumps({"about": about, "rows": found}, ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n" + "\n".join(f"{name:22} {text}" for name, text in about.items()))
