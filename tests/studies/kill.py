@@ -1,0 +1,137 @@
+"""Runs that are killed with SIGKILL at random moments and resumed, against those that were left in peace.
+
+    python tests/studies/kill.py [--kills N] [--seed S] [--algorithms NAME …] [--out DIR]
+
+Every algorithm trains on both engines, with a checkpoint after each iteration. A run is killed at a moment uniform over
+the time that it takes, half of the resumed ones once more; then it runs to its end. All files but clocks must be equal.
+The commands run in forked children of one process, so that no time goes into imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from npgrad.algorithms.registry import ALGORITHMS
+from npgrad.cli.app import _run as command
+from tests.algorithms.test_contracts import SMALL
+from tests.training.folders import contents
+
+ENGINES = ("compiled", "gymnasium")
+CONTINUOUS = ("a2c", "trpo", "es")  # on Pendulum, whose episodes are running at almost every checkpoint
+STEPS = 1000
+
+
+def arguments(algorithm: str, engine: str) -> list[str]:
+    """The command line of a small run."""
+    env = "Pendulum-v1" if algorithm in CONTINUOUS else "CartPole-v1"
+    found = ["train", env, "--no-preset", "--algo", algorithm, "--engine", engine, "--n-envs", "4", "--seed", "3"]
+    found += ["--policy", "mlp", "--hidden", "4", "--steps", str(STEPS), "--eval-every", str(STEPS // 4)]
+    found += ["--eval-episodes", "1", "--checkpoint-every", "0", "--quiet"]
+    return found + [f"--set={name}={value}" for name, value in SMALL[algorithm].items()]
+
+
+def forked(args: list[str]) -> int:
+    """Run a command in a child; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os._exit(command(args))
+
+
+def finish(args: list[str]) -> float:
+    """Run a command to its end, in so many seconds."""
+    began = time.monotonic()
+    _, status = os.waitpid(forked(args), 0)
+    if status:
+        raise SystemExit(f"status {status} of: npgrad {' '.join(args)}")
+    return time.monotonic() - began
+
+
+def kill(args: list[str], after: float) -> bool:
+    """Kill a command after so many seconds; whether it was not yet over."""
+    child = forked(args)
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def begin_or_resume(args: list[str], folder: Path) -> list[str]:
+    """The command that goes on with a run, or begins it if it has not come to that."""
+    resume = (folder / "config.json").exists()
+    return ["train", "--resume", str(folder), "--quiet"] if resume else [*args, "--out", str(folder)]
+
+
+def different(folder: Path, whole: dict[str, object]) -> list[str]:
+    """The files in which a run differs from one that was never killed."""
+    found = contents(folder)
+    return sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name))
+
+
+class Case:
+    """One algorithm on one engine."""
+
+    def __init__(self, algorithm: str, engine: str, out: Path) -> None:
+        self.name = f"{algorithm}, {engine}"
+        self.args, self.out = arguments(algorithm, engine), out / f"{algorithm}-{engine}"
+        command([*self.args, "--out", str(self.out / "warm")])  # here, so that children need not import and compile
+        self.seconds = finish([*self.args, "--out", str(self.out / "whole")])
+        self.whole = contents(self.out / "whole")
+        self.kills = 0
+
+    def run(self, rng: np.random.Generator) -> list[str]:
+        """One run, killed at least once; the files that differ in the end."""
+        folder = self.out / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        after, left = rng.random() * self.seconds, 1 + int(rng.integers(2))
+        while left and after > 1e-4:
+            if kill(begin_or_resume(self.args, folder), after):
+                self.kills, left = self.kills + 1, left - 1
+                after = rng.random() * self.seconds
+            else:  # it was over: sooner
+                shutil.rmtree(folder)
+                after /= 2
+        finish(begin_or_resume(self.args, folder))
+        return different(folder, self.whole)
+
+
+def main() -> None:
+    """Kill, and print what came of it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--algorithms", nargs="*", default=list(ALGORITHMS))
+    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "npgrad-kill")
+    options = parser.parse_args()
+    os.fsync = lambda handle: None  # it matters to a loss of power alone, and takes nine tenths of the time
+    shutil.rmtree(options.out, ignore_errors=True)
+    rng, differ = np.random.default_rng(options.seed), collections.Counter[str]()
+    cases = [Case(name, engine, options.out) for name in options.algorithms for engine in ENGINES]
+    runs = 0
+    while sum(case.kills for case in cases) < options.kills:
+        case = cases[runs % len(cases)]
+        runs += 1
+        for name in case.run(rng):
+            differ[f"{case.name}: {name}"] += 1
+    for case in cases:
+        print(f"{case.name:<24}{case.seconds:5.2f} s, killed {case.kills} times")
+    print(f"{sum(case.kills for case in cases)} kills of {runs} runs, seed {options.seed}")
+    print("\n".join(f"DIFFERS {n} times: {what}" for what, n in differ.items()) or "all equal")
+    sys.exit(bool(differ))
+
+
+if __name__ == "__main__":
+    main()
