@@ -26,6 +26,7 @@ COMMANDS = {
     "verify": ("npgrad.cli.verify:verify", "Check every statement of the lectures, and show by how much it holds."),
     "export": ("npgrad.cli.export:export", "Export a trained agent to C, ONNX or one Python file."),
     "variance": ("npgrad.cli.variance:variance", "Measure how much estimators of the gradient vary."),
+    "bench": ("npgrad.cli.bench:bench", "Measure speed, beside other libraries where there are any."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
 }
 
