@@ -27,6 +27,7 @@ COMMANDS = {
     "export": ("npgrad.cli.export:export", "Export a trained agent to C, ONNX or one Python file."),
     "variance": ("npgrad.cli.variance:variance", "Measure how much estimators of the gradient vary."),
     "bench": ("npgrad.cli.bench:bench", "Measure speed, beside other libraries where there are any."),
+    "tune": ("npgrad.cli.tune:tune", "Search settings for an environment with optuna."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
 }
 

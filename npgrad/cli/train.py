@@ -21,7 +21,7 @@ from .app import debug_option
 from .options import options_of, seeds_of
 from .plan import Plan, new_plan, read_settings, resumed_plan, settings_of_pairs
 
-__all__ = ["train"]
+__all__ = ["FLAGS", "TrainCommand", "as_usage_error", "kinds_of", "preset_for", "said_by", "train"]
 
 FLAGS = "npgrad.flags"
 OF_THE_ENVIRONMENT = ("env_kwargs", "engine", *(f.name for f in fields(PolicySettings)))  # what may not fit it
@@ -37,12 +37,14 @@ class _Flags:
     own: tuple[click.Option, ...] = ()
 
 
-class _TrainCommand(click.Command):
-    """A command with the flags of the algorithm that the command line names."""
+class TrainCommand(click.Command):
+    """A command with the flags of the algorithm that the command line names, but for those left out."""
+
+    left_out: tuple[str, ...] = ("env",)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with as_usage_error(ctx):
-            ctx.meta[FLAGS] = _flags(args)
+            ctx.meta[FLAGS] = _flags(args, self.left_out)
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -60,7 +62,7 @@ class _TrainCommand(click.Command):
                 formatter.write_dl([record for option in options if (record := option.get_help_record(ctx))])
 
 
-def _flags(args: list[str]) -> _Flags:
+def _flags(args: list[str], left_out: tuple[str, ...]) -> _Flags:
     from ..algorithms.presets import preset
     from ..algorithms.registry import algorithm
 
@@ -73,16 +75,16 @@ def _flags(args: list[str]) -> _Flags:
     algo = next(reversed(_values_of(args, "--algo")), None) or said.get("algo") or _algorithm_of_run(args)
     algo = str(algo or preset(env).get("algo") or TrainSettings.algo)
     policy = next(reversed(_values_of(args, "--policy")), None) or said.get("policy")
-    known = _preset_for(env, algo, policy)
+    known = preset_for(env, algo, policy)
     return _Flags(
         algo,
-        tuple(options_of(TrainSettings, skip=("env",), preset=known, preset_of=env)),
+        tuple(options_of(TrainSettings, skip=left_out, preset=known, preset_of=env)),
         tuple(options_of(PolicySettings, preset=known, preset_of=env)),
         tuple(options_of(algorithm(algo).Settings, preset=known, preset_of=env)),
     )
 
 
-def _preset_for(env: str, algo: str, policy: str | None) -> dict[str, Any]:
+def preset_for(env: str, algo: str, policy: str | None) -> dict[str, Any]:
     """What is known to work; if that is another policy, only how long to train and how to judge."""
     from ..algorithms.presets import preset
 
@@ -112,7 +114,7 @@ def _algorithm_of_run(args: list[str]) -> str | None:
     return None
 
 
-@click.command(cls=_TrainCommand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(cls=TrainCommand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.argument("env", required=False, metavar="ENV")
 @click.option("--seeds", metavar="LIST", help="One run a seed, as in 0..9 or 1,4,7, and a table at the end.")
 @click.option("--config", metavar="FILE", help="Settings as JSON or TOML; another run's config.json is one.")
@@ -145,7 +147,7 @@ def train(
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` has it, so that a module beside the user is found
     with as_usage_error(ctx):
-        said = _said(ctx, given, pairs)
+        said = said_by(ctx, given, pairs)
         several = _seeds(said, seeds)
         if said.get("resume"):
             _require_alone(ctx, said, seeds=seeds, config=config)
@@ -163,15 +165,16 @@ def train(
     run(plan, model)
 
 
-def _kinds(ctx: click.Context) -> tuple[type[Any], ...]:
+def kinds_of(ctx: click.Context) -> tuple[type[Any], ...]:
+    """The dataclasses of settings that the command line may name."""
     from ..algorithms.registry import algorithm
 
     return TrainSettings, PolicySettings, algorithm(ctx.meta[FLAGS].algo).Settings
 
 
-def _said(ctx: click.Context, given: Mapping[str, Any], pairs: tuple[str, ...]) -> dict[str, Any]:
+def said_by(ctx: click.Context, given: Mapping[str, Any], pairs: tuple[str, ...]) -> dict[str, Any]:
     """What the command line says, by flags and by --set."""
-    in_pairs = settings_of_pairs(pairs, _kinds(ctx))
+    in_pairs = settings_of_pairs(pairs, kinds_of(ctx))
     for name in in_pairs:
         if name in given and given[name] != in_pairs[name]:
             raise InvalidInput(f"--set says {name}={in_pairs[name]}, but a flag says {given[name]}; drop one")
@@ -204,17 +207,17 @@ def _resumed(given: dict[str, Any]) -> tuple[tuple[int, ...], Plan]:
 
 
 def _new(ctx: click.Context, said: dict[str, Any], config: str | None, use_preset: bool) -> Plan:
-    in_file = read_settings(config, _kinds(ctx)) if config else {}
+    in_file = read_settings(config, kinds_of(ctx)) if config else {}
     chosen = {**in_file, **said, "algo": ctx.meta[FLAGS].algo}
     if not chosen.get("env"):
         raise click.UsageError("name an environment, as in: npgrad train CartPole-v1; or --resume DIR", ctx)
-    Settings = _kinds(ctx)[-1]
+    Settings = kinds_of(ctx)[-1]
     if chosen.get("init_from"):
         from .run import agent_at, settings_of_agent
 
         own = {f.name for f in fields(Settings)}
         chosen = {**settings_of_agent(agent_at(chosen["init_from"]), own), **chosen}
-    known = _preset_for(chosen["env"], chosen["algo"], chosen.get("policy")) if use_preset else {}
+    known = preset_for(chosen["env"], chosen["algo"], chosen.get("policy")) if use_preset else {}
     with as_usage_error(ctx, chosen["env"], [name for name in known if name not in chosen]):
         return new_plan(chosen, known, Settings, said)
 

@@ -1,0 +1,266 @@
+"""A search of settings with optuna: trials on several seeds, cut short where others did better, kept on disk."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InvalidInput, MissingExtra, NonFinite, RunFolderError
+from .plan import Plan, new_plan
+from .ranges import Range
+
+if TYPE_CHECKING:
+    from ..training import LoopState
+
+__all__ = ["Found", "Search", "run_search"]
+
+JOURNAL, BEST = "trials.log", "best.json"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to search.
+
+    Parameters
+    ----------
+    start : Plan
+        The run that the search begins with.
+    chosen : mapping
+        The settings that `start` was made of, but for defaults.
+    ranges : tuple of Range
+    seeds : tuple of int
+        A trial trains each of them.
+    score : {"last", "curve"}
+        Of a run: its last evaluation, or the mean over the whole budget, where a run that ended early keeps its last.
+    folder : path
+    """
+
+    start: Plan
+    chosen: Mapping[str, Any]
+    ranges: tuple[Range, ...]
+    seeds: tuple[int, ...]
+    score: str
+    folder: Path
+
+    def plan(self, values: Mapping[str, Any]) -> Plan:
+        """The run with these values."""
+        from ..algorithms.registry import algorithm
+
+        return new_plan({**self.chosen, **values}, {}, algorithm(self.start.settings.algo).Settings)
+
+    def identity(self) -> str:
+        """What trials must have in common to be compared."""
+        what = self.start.config() | {"seeds": list(self.seeds), "score": self.score}
+        del what["seed"]
+        return json.dumps(what | {"search": [asdict(r) for r in self.ranges]}, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best trial so far, and how many there were."""
+
+    values: dict[str, Any]
+    score: float
+    number: int
+    n_trials: int
+    n_pruned: int
+
+
+def run_search(search: Search, *, trials: int, minutes: float | None, quiet: bool) -> Found | None:
+    """Try settings until there are `trials` of them in the folder; None if none has come to its end.
+
+    Raises
+    ------
+    MissingExtra
+        If optuna is not installed.
+    RunFolderError
+        If the folder cannot be written, or holds another search.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingExtra("npgrad tune needs optuna; pip install 'npgrad[tune]'") from error
+    from optuna.trial import TrialState
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = _study(search)
+    until = None if minutes is None else time.monotonic() + 60 * minutes
+    while _begun(study) < trials and (until is None or time.monotonic() < until):
+        trial = study.ask()
+        values = {r.name: _short(r.suggest(trial)) for r in search.ranges}
+        trial.set_user_attr("values", values)
+        began = time.monotonic()
+        score, note = None, ""
+        try:
+            score = _score(search, values, trial)
+        except (InvalidInput, NonFinite) as error:
+            note = " ".join(str(error).split())
+        except BaseException:
+            study.tell(trial, state=TrialState.FAIL)
+            raise
+        study.tell(trial, score, state=TrialState.COMPLETE if score is not None else TrialState.PRUNED)
+        if not quiet:
+            shown = f"{score:9.1f}" if score is not None else "cut short"
+            click.echo(
+                f"{trial.number:>5}  {shown}  {time.monotonic() - began:6.1f} s  {_named(values)}  {note}".rstrip()
+            )
+        _write_best(search, study)
+    return _found(study)
+
+
+def _study(search: Search) -> Any:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
+        search.folder.mkdir(parents=True, exist_ok=True)
+        storage = JournalStorage(JournalFileBackend(str(search.folder / JOURNAL)))
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {search.folder} ({error.strerror or error})") from error
+    study = optuna.create_study(
+        storage=storage,
+        study_name="npgrad",
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=len(search.seeds)),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+        load_if_exists=True,
+    )
+    identity = study.user_attrs.get("search")
+    if identity is None:
+        study.set_user_attr("search", search.identity())
+        start = {**search.start.hyper, **asdict(search.start.policy), **asdict(search.start.settings)}
+        study.enqueue_trial({r.name: start[r.name] for r in search.ranges if r.holds(start[r.name])})
+    elif identity != search.identity():
+        raise RunFolderError(f"{search.folder} holds a search of other settings, seeds or ranges; choose another --out")
+    return study
+
+
+def _score(search: Search, values: Mapping[str, Any], trial: Any) -> float | None:
+    """Mean over the seeds; None if the trial was cut short."""
+    watch = _Watch(search.score, trial)
+    for seed in search.seeds:
+        if not watch.run(search.plan(values).with_settings(seed=seed)):
+            return None
+    return watch.mean
+
+
+class _Watch:
+    """Runs of one trial: reports every evaluation, and ends where the same share of other trials was better."""
+
+    def __init__(self, kind: str, trial: Any) -> None:
+        self.kind, self.trial = kind, trial
+        self.scores: list[float] = []  # of the runs so far
+        self.n_reports = 0
+
+    @property
+    def mean(self) -> float:
+        """Over the runs so far."""
+        return sum(self.scores) / len(self.scores)
+
+    def run(self, plan: Plan) -> bool:
+        """Train one seed; False if the trial is to end here."""
+        from ..training import train
+        from .run import build
+
+        model, settings = build(plan), plan.settings
+        seen: list[tuple[int, float]] = [(0, 0.0)]  # timestep and mean return of every evaluation
+        first, n_due = self.n_reports, -(-settings.total_timesteps // (settings.eval_every or 1))
+        earlier = list(self.scores)
+        go_on = True
+
+        def report(state: LoopState) -> bool:
+            nonlocal go_on
+            if state.evaluation is not None:
+                seen.append((state.state.timesteps, state.evaluation.result.mean_return))
+                self.scores = [*earlier, _score_of(seen, self.kind, seen[-1][0])]
+                due = min(seen[-1][0] // (settings.eval_every or 1), n_due)
+                for step in range(self.n_reports, first + due):  # at the same steps in every trial
+                    self.trial.report(self.mean, step)
+                self.n_reports = max(self.n_reports, first + due)
+                go_on = not self.trial.should_prune()
+            return go_on
+
+        try:
+            train(
+                model.recipe_for(settings.total_timesteps),
+                seed=settings.seed,
+                total_timesteps=settings.total_timesteps,
+                evaluate=model.evaluate,
+                eval_every=settings.eval_every or 0,
+                eval_episodes=settings.eval_episodes,
+                stop_at=settings.stop_at,
+                callbacks=[report],
+            )
+        finally:
+            model.rollout.close()
+        self.scores = [*earlier, _score_of(seen, self.kind, max(seen[-1][0], settings.total_timesteps))]
+        for step in range(self.n_reports, first + n_due):
+            self.trial.report(self.mean, step)
+        self.n_reports = first + n_due
+        return go_on
+
+
+def _score_of(seen: list[tuple[int, float]], kind: str, until: int) -> float:
+    """The last mean return, or the mean over timesteps of a curve that steps up or down at evaluations.
+
+    Examples
+    --------
+    >>> _score_of([(0, 0.0), (10, 2.0), (20, 4.0)], "curve", 40)  # (10 · 2 + 10 · 4 + 20 · 4) / 40
+    3.5
+    """
+    last = seen[-1][1]
+    if kind == "last":
+        return last
+    area = sum((t - before) * value for (before, _), (t, value) in pairwise(seen))
+    return (area + (until - seen[-1][0]) * last) / until
+
+
+def _short(value: Any) -> Any:
+    """Floats with three digits: as good, and they can be typed."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _begun(study: Any) -> int:
+    from optuna.trial import TrialState
+
+    return sum(t.state != TrialState.WAITING for t in study.get_trials(deepcopy=False))
+
+
+def _best(study: Any) -> Any:
+    from optuna.trial import TrialState
+
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max(done, key=lambda t: t.value, default=None)
+
+
+def _found(study: Any) -> Found | None:
+    from optuna.trial import TrialState
+
+    best = _best(study)
+    if best is None:
+        return None
+    pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+    return Found(best.user_attrs["values"], best.value, best.number, _begun(study), len(pruned))
+
+
+def _write_best(search: Search, study: Any) -> None:
+    """The settings of the best trial, as ``--config`` takes them."""
+    from ..files import write_text
+
+    best = _best(study)
+    if best is not None:
+        config = search.plan(best.user_attrs["values"]).config()
+        del config["seed"]
+        write_text(search.folder / BEST, json.dumps(config, indent=2) + "\n")
