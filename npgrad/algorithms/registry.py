@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UnknownName
-from . import actor_critic_settings, perturbation_settings, settings
+from . import actor_critic_settings, off_policy_settings, perturbation_settings, settings
 
 SPACES = ("Discrete", "Box", "MultiDiscrete", "MultiBinary")
 
@@ -78,6 +78,12 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
         action_spaces=SPACES,
         Settings=actor_critic_settings.PPOSettings,
         where="npgrad.algorithms.ppo:PPO",
+    ),
+    "offpolicy": AlgorithmEntry(
+        summary="off-policy policy gradient: several steps a batch within a KL, replay with importance ratios",
+        action_spaces=SPACES,
+        Settings=off_policy_settings.OffPolicySettings,
+        where="npgrad.algorithms.offpolicy:OffPolicy",
     ),
     "es": AlgorithmEntry(
         summary="evolution strategies: antithetic pairs, shaped returns",

@@ -3,7 +3,7 @@
 from ..critics import reward_to_go, total_return
 from .action_space import AllActions, DeterministicGradient, action_probabilities
 from .base import Estimate, Estimator, episode_estimate, episode_scores, log_probs, score_function_estimate
-from .behaviours import BalanceHeuristic, Behaviour, balance_log_weights
+from .behaviours import BalanceHeuristic, Behaviour, as_from_mixture, balance_log_weights
 from .compatible import CompatibleCritic, fit_compatible
 from .entropy import EntropyBonus, EntropyRegularised, SampledEntropy, entropies
 from .geometry import LocalGeometry
@@ -71,6 +71,7 @@ __all__ = [
     "VTraceGradient",
     "action_probabilities",
     "approximate_kl",
+    "as_from_mixture",
     "balance_log_weights",
     "causal_ratio",
     "centred_ranks",

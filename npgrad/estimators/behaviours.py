@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from ..policies import Policy
 from ..types import Array, Batch, FloatArray
 from .base import Estimate, log_probs, score_function_estimate
 from .psi import Psi
-from .ratios import Ratio, Weighting, importance, trajectory_ratio
+from .ratios import Ratio, Weighting, causal_ratio, importance, trajectory_ratio
 
-__all__ = ["BalanceHeuristic", "Behaviour", "balance_log_weights"]
+__all__ = ["BalanceHeuristic", "Behaviour", "as_from_mixture", "balance_log_weights"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,49 @@ def balance_log_weights(
     InvalidInput
         If the counts do not sum to the number of episodes.
     """
+    log_w: FloatArray = ratio(log_probs(policy, theta, batch, executor), batch) - _mixture(
+        batch, behaviours, ratio, executor
+    )
+    return log_w
+
+
+def as_from_mixture(batch: Batch, behaviours: Sequence[Behaviour], executor: Executor | None = None) -> Batch:
+    """The batch as if one policy had made it all: the mixture of the behaviours, which knows its own past (W10).
+
+        β(a_t|τ_t) = M_t/M_{t−1},    M_t = Σ_m (n_m/N) Π_{k≤t} β_m(a_k|o_k)
+
+    Only `logp` is another: log β. With it every estimator from one behaviour, W2 and W3 among them, weighs by the
+    balance heuristic.
+
+    Parameters
+    ----------
+    batch, behaviours, executor
+        As for `balance_log_weights`.
+
+    Examples
+    --------
+    >>> from npgrad.policies import make_policy
+    >>> from npgrad.rollouts import make_rollout
+    >>> from npgrad.estimators import log_ratios, trajectory_ratio
+    >>> rollout = make_rollout("CartPole-v1")
+    >>> policy = make_policy(rollout, "linear")
+    >>> theta = np.zeros(policy.n_params)
+    >>> batch = rollout.episodes(policy, theta, seed=0, first=0, count=8)
+    >>> other = Behaviour(policy, theta + 0.1 * np.arange(10), 4)
+    >>> mixed = as_from_mixture(batch, [Behaviour(policy, theta, 4), other])
+    >>> w = np.exp(trajectory_ratio(log_ratios(policy, theta, mixed), mixed))
+    >>> bool(w.max() <= 2)  # N/n_m times the ratio to β_m, which is 1
+    True
+    """
+    m = _mixture(batch, behaviours, causal_ratio, executor)
+    logp = m.copy()
+    logp[1:] -= m[:-1]
+    logp[batch.offsets[:-1]] = m[batch.offsets[:-1]]
+    return replace(batch, logp=logp)
+
+
+def _mixture(batch: Batch, behaviours: Sequence[Behaviour], ratio: Ratio, executor: Executor | None) -> FloatArray:
+    """log Σ_m (n_m/N) β_m, as far as `ratio` goes at each row."""
     counts = [b.count for b in behaviours]
     if not counts or min(counts) < 1 or sum(counts) != batch.n_episodes:
         raise InvalidInput(
@@ -78,8 +121,7 @@ def balance_log_weights(
     for b in behaviours:
         log_beta = ratio(log_probs(b.policy, b.theta, batch, executor), batch)
         mixture = np.logaddexp(mixture, np.log(b.count / batch.n_episodes) + log_beta)
-    log_w: FloatArray = ratio(log_probs(policy, theta, batch, executor), batch) - mixture
-    return log_w
+    return mixture
 
 
 @dataclass(frozen=True)

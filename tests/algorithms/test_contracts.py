@@ -16,6 +16,7 @@ SMALL = {  # settings with which a few hundred steps are several iterations
     "ppo": {"n_steps": 16, "batch_size": 32, "n_epochs": 2},
     "npg": {"n_episodes": 4},
     "trpo": {"n_episodes": 4},
+    "offpolicy": {"n_episodes": 4, "n_updates": 3},
     "es": {"n_pairs": 3},
     "ars": {"n_delta": 3, "n_top": 2, "normalize_observations": True},
     "fd": {"n_episodes": 1},
@@ -30,6 +31,7 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "ppo": {"n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "learning_rate": 0.01, "n_epochs": 10},
     "npg": {"gae_lambda": 1.0, "n_episodes": 10, "delta": 0.02},
     "trpo": {"gae_lambda": 1.0, "delta": 0.05},
+    "offpolicy": {"n_episodes": 8},
     "es": {"n_pairs": 8},
     "ars": {"n_delta": 4, "normalize_observations": False, "delta_std": 0.2, "learning_rate": 0.1},
     "fd": {"n_episodes": 2},
@@ -126,6 +128,11 @@ def test_wrong_settings_are_named(name, change, message):
         ("ppo", {"clip_range": 0.0}, "clip_range is 0.0"),
         ("ppo", {"policy": "recurrent"}, "has a memory"),
         ("a2c", {"ent_coef": -0.1}, "ent_coef is -0.1"),
+        ("offpolicy", {"delta": 0.0}, "delta is 0.0"),
+        ("offpolicy", {"n_batches": 0}, "n_batches is 0"),
+        ("offpolicy", {"ratio": "stepp"}, "did you mean 'step'"),
+        ("offpolicy", {"ratio": "per-decision"}, "normalize_advantage=False"),
+        ("offpolicy", {"baseline": "leave-one-out", "n_episodes": 1}, "n_episodes of at least 2"),
     ],
 )
 def test_settings_of_one_algorithm_are_checked(name, change, message):
