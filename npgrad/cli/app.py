@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -30,6 +33,8 @@ COMMANDS = {
     "tune": ("npgrad.cli.tune:tune", "Search settings for an environment with optuna."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
 }
+
+COLOURS = r"\x1b\[[0-9;]*m"  # of a terminal
 
 EPILOG = """Exit status: 0 done, or stopped by one Ctrl-C and saved; 130 stopped at once by a second one; 2 wrong usage;
 1 any other failure."""
@@ -81,10 +86,27 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_run(args))
 
 
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Warnings as one line without the place in the code, and without the colours that Gymnasium gives its own."""
+    before = warnings.formatwarning
+    over_the_bar = "\r\x1b[K" if sys.stderr.isatty() else ""
+
+    def line(message: Warning | str, *_: Any, **__: Any) -> str:
+        return f"{over_the_bar}Warning: {re.sub(COLOURS, '', str(message)).removeprefix('WARN: ')}\n"
+
+    warnings.formatwarning = line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
 def _run(args: list[str]) -> int:
     debug = "--debug" in args
     try:
-        status = cli.main(args, prog_name="npgrad", standalone_mode=False)
+        with nullcontext() if debug else _short_warnings():
+            status = cli.main(args, prog_name="npgrad", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:

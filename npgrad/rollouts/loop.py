@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from .base import Live, Record, Segments
 
 __all__ = ["Slots", "roll"]
 
+LONG = 50_000  # steps of an episode that is spoken of
 LONGEST = 1_000_000  # steps of an episode that is waited for
 MOST = 2**31  # bytes of the observations of a block, the same
 LOOK_EVERY = 1000  # steps
@@ -79,13 +81,19 @@ def roll(
 
 
 def require_end(live: Live) -> None:
-    """Raise if an episode that is to be complete shows no sign of ending."""
+    """Warn, later raise, if an episode that is to be complete shows no sign of ending."""
     lane = int(np.argmax(np.where(live.running, live.t, -1)))
-    if live.running[lane] and live.t[lane] >= min(LONGEST, MOST // live.obs.nbytes):
-        raise EnvironmentFailure(
-            f"episode {live.episode[lane]} has not ended after {live.t[lane]:,} steps, and only complete episodes are "
-            "used; give the environment a time limit, as in env_kwargs={'max_episode_steps': 1000}"
-        )
+    if not live.running[lane]:
+        return
+    what = (
+        f"episode {live.episode[lane]} has not ended after {live.t[lane]:,} steps, and only complete episodes are "
+        "used; give the environment a time limit, as in env_kwargs={'max_episode_steps': 1000}, or on the command line "
+        "--env-kwargs max_episode_steps=1000"
+    )
+    if live.t[lane] >= min(LONGEST, MOST // live.obs.nbytes):
+        raise EnvironmentFailure(what)
+    if LONG <= live.t[lane] < LONG + LOOK_EVERY:  # once an episode
+        warnings.warn(what, stacklevel=3)
 
 
 def draw(kinds: IntArray, seed: int, episode: IntArray, t: IntArray) -> FloatArray:

@@ -182,7 +182,14 @@ def _make(env_id: str, mode: str, env_kwargs: Mapping[str, Any] | None) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Gymnasium warns of what is an error below
-        env = make_env(env_id, **{**(env_kwargs or {}), "render_mode": mode})
+        try:
+            env = make_env(env_id, **{**(env_kwargs or {}), "render_mode": mode})
+        except InvalidInput as error:
+            alone = not env_kwargs or "argument 'render_mode'" in str(error)
+            if not (isinstance(error.__cause__, TypeError) and alone):
+                raise
+            what = f"{env_id} takes no render_mode, so it draws nothing; let its __init__ take one, and render() draw"
+            raise InvalidInput(what) from error
     modes = env.metadata.get("render_modes") or []
     if mode not in modes:
         env.close()

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
@@ -335,3 +336,16 @@ def test_a_reader_that_has_gone(tmp_path):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.splitlines() == ["algorithms"]
     assert done.stderr == ""
+
+
+def test_warnings_are_one_line(npgrad, monkeypatch):
+    def said():
+        return warnings.formatwarning("\x1b[33mWARN: odd\x1b[0m", UserWarning, "file.py", 3, "code")
+
+    shown = []
+    monkeypatch.setattr("npgrad.cli.evaluate.evaluate.callback", lambda **_: shown.append(said()))
+    before = said()
+    npgrad("eval", ".")
+    npgrad("eval", ".", "--debug")
+    assert shown == ["Warning: odd\n", before]
+    assert said() == before

@@ -53,6 +53,15 @@ def test_an_episode_without_end(monkeypatch):
         roll("endless")
 
 
+def test_an_episode_that_may_not_end_is_spoken_of_once(monkeypatch):
+    monkeypatch.setattr(loop, "LONG", 2000)
+    monkeypatch.setattr(loop, "LONGEST", 5000)
+    says = r"after 2,000 steps.*--env-kwargs max_episode_steps=1000"
+    with pytest.warns(UserWarning, match=says) as said, pytest.raises(EnvironmentFailure):
+        roll("endless")
+    assert len(said) == 1
+
+
 def test_an_episode_without_end_that_would_fill_the_memory(monkeypatch):
     monkeypatch.setattr(loop, "MOST", 2 * 4 * 2000)  # two float32 a step
     with pytest.raises(EnvironmentFailure, match="has not ended after 2,000 steps"):

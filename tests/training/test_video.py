@@ -7,6 +7,7 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control import CartPoleEnv
 
 from npgrad import REINFORCE
 from npgrad.errors import EnvironmentFailure, InvalidInput, MissingExtra
@@ -114,7 +115,13 @@ def test_what_cannot_be_filmed(agent, tmp_path, monkeypatch):
         film(agent, "npgrad/CartPole-v1", tmp_path / "a.gif")
     with pytest.raises(InvalidInput, match="observation_space of Acrobot-v1"):
         film(agent, "Acrobot-v1", tmp_path / "a.gif")
-    monkeypatch.setattr(gymnasium.envs.classic_control.CartPoleEnv, "render", lambda self: None)
+    gymnasium.register("Unseen-v0", entry_point=lambda: CartPoleEnv())
+    with pytest.raises(InvalidInput, match="Unseen-v0 takes no render_mode, so it draws nothing; let its __init__"):
+        film(agent, "Unseen-v0", tmp_path / "a.gif")
+    with pytest.raises(InvalidInput, match=r"env_kwargs is .*'gravty'"):
+        film(agent, "CartPole-v1", tmp_path / "a.gif", env_kwargs={"gravty": 1})
+    del gymnasium.registry["Unseen-v0"]
+    monkeypatch.setattr(CartPoleEnv, "render", lambda self: None)
     with pytest.raises(EnvironmentFailure, match="rendered NoneType, expected a picture"):
         film(agent, "CartPole-v1", tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
