@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "catalogue",
     "docstrings",
+    "gallery",
     "listings",
     "names",
     "residuals",
