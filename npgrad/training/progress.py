@@ -128,8 +128,10 @@ class ProgressBar:
                 dynamic_ncols=True,
                 leave=False,
                 mininterval=0,
+                delay=1e-9,  # nothing is drawn before there are figures
             )
             self._bar.start_t -= now - self.began  # the clock starts with the run
+            self._bar.last_print_t = self._bar.start_t  # and so does the rate
         shown = figures_of(row, most=1 if columns < 100 else 2 if columns < 120 else len(SHOWN)).replace(", ", " · ")
         if self.seconds is not None:
             rate = (timesteps - self.first) / (now - self.began)

@@ -43,7 +43,8 @@ def test_a_bar_in_a_terminal(clock):
     bar.update(500, ROW)
     text = out.getvalue()
     assert " 50%" in text
-    assert "500/1.00k steps" in text
+    assert "500/1.00k steps · 250 steps/s" in text  # of the whole two seconds
+    assert "? steps/s" not in text
     assert "return 123.5" in text
     assert "left" in text
     bar.write("a word")
