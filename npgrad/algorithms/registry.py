@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UnknownName
-from . import actor_critic_settings, off_policy_settings, perturbation_settings, settings
+from . import actor_critic_settings, off_policy_settings, online_settings, perturbation_settings, settings
 
 SPACES = ("Discrete", "Box", "MultiDiscrete", "MultiBinary")
 
@@ -60,6 +60,12 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
         action_spaces=SPACES,
         Settings=actor_critic_settings.A2CSettings,
         where="npgrad.algorithms.a2c:A2C",
+    ),
+    "online": AlgorithmEntry(
+        summary="one-step actor-critic with eligibility traces: learns from every transition when it comes",
+        action_spaces=SPACES,
+        Settings=online_settings.OnlineSettings,
+        where="npgrad.algorithms.online:Online",
     ),
     "npg": AlgorithmEntry(
         summary="natural policy gradient, exact Fisher products by conjugate gradient",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,9 @@ __all__ = [
     "ValueFit",
     "action_value_of",
     "advantages",
+    "epochs_of",
     "minibatches",
+    "value_function",
     "value_of",
 ]
 
@@ -118,8 +121,8 @@ class CriticFit(ABC):
             taken = np.eye(self.function.n_out)[column]
             return {"w": ridge_regression(self.function.at(w, x).vjp_rows(taken), targets, ridge=self.ridge)}
         moments = {k: v for k, v in group.items() if k != "w"}
-        for epoch in range(self.n_epochs):
-            for rows in minibatches(batch.n_steps, self.batch_size, seed, iteration, self.n_epochs + epoch):
+        for parts in epochs_of(batch.n_steps, self.batch_size, seed, iteration, self.n_epochs, self.n_epochs):
+            for rows in parts:
                 lin = self.function.at(w, x[rows])
                 picked, downhill = (np.arange(len(rows)), column[rows]), np.zeros_like(lin.y)
                 downhill[picked] = 2 * (targets[rows] - lin.y[picked]) / len(rows)  # −∂/∂V of the mean of (G − V)²
@@ -177,17 +180,31 @@ def minibatches(n: int, size: int, seed: int, iteration: int, epoch: int) -> lis
     >>> [len(rows) for rows in minibatches(10, 4, seed=0, iteration=0, epoch=0)]
     [5, 5]
     """
-    order = np.argsort(noise.uniform(1, seed, noise.SHUFFLE, iteration * 4096 + epoch, np.arange(n))[:, 0])
-    return np.array_split(order, max(1, n // size))
+    return epochs_of(n, size, seed, iteration, epoch, 1)[0]
+
+
+def epochs_of(n: int, size: int, seed: int, iteration: int, first: int, count: int) -> list[list[IntArray]]:
+    """`minibatches` of the epochs `first` … `first` + `count` − 1, from noise that is drawn at once."""
+    place = iteration * 4096 + first + np.arange(count)[:, None]
+    orders = np.argsort(noise.uniform(1, seed, noise.SHUFFLE, place, np.arange(n))[:, :, 0], axis=1)  # (count, n)
+    edges = np.linspace(0, n, max(1, n // size) + 1).astype(np.int64).tolist()
+    return [[order[lo:hi] for lo, hi in pairwise(edges)] for order in orders]
 
 
 def value_of(policy: Policy, settings: CriticSettings) -> ValueFit:
     """The critic that settings ask for: a perceptron, or linear in the policy's inputs, their squares and time."""
+    value = value_function(policy, settings.critic, settings.critic_hidden)
+    if settings.critic != "mlp":
+        return value
+    return replace(value, optimizer=Adam(settings.critic_learning_rate), n_epochs=settings.critic_epochs)
+
+
+def value_function(policy: Policy, critic: str, hidden: tuple[int, ...]) -> ValueFit:
+    """V_w by its name, as yet without an optimiser."""
     d = policy.n_obs - policy.n_masked
-    if settings.critic == "mlp":
-        mlp = MLP(d, 1, hidden=settings.critic_hidden, last_scale=1.0)
-        return ValueFit(mlp, Adam(settings.critic_learning_rate), settings.critic_epochs)
-    if settings.critic == "linear":
+    if critic == "mlp":
+        return ValueFit(MLP(d, 1, hidden=hidden, last_scale=1.0))
+    if critic == "linear":
         return ValueFit(Linear(d, 1))
     phi = QuadraticFeatures(d + 1)
     return ValueFit(Featured(phi, Linear(phi.n_out, 1, bias=False)), with_time=True)

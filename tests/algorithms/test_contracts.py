@@ -17,6 +17,7 @@ SMALL = {  # settings with which a few hundred steps are several iterations
     "npg": {"n_episodes": 4},
     "trpo": {"n_episodes": 4},
     "offpolicy": {"n_episodes": 4, "n_updates": 3},
+    "online": {"n_steps": 50},
     "es": {"n_pairs": 3},
     "ars": {"n_delta": 3, "n_top": 2, "normalize_observations": True},
     "fd": {"n_episodes": 1},
@@ -32,6 +33,7 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "npg": {"gae_lambda": 1.0, "n_episodes": 10, "delta": 0.02},
     "trpo": {"gae_lambda": 1.0, "delta": 0.05},
     "offpolicy": {"n_episodes": 8},
+    "online": {},
     "es": {"n_pairs": 8},
     "ars": {"n_delta": 4, "normalize_observations": False, "delta_std": 0.2, "learning_rate": 0.1},
     "fd": {"n_episodes": 2},
@@ -171,3 +173,13 @@ def test_quadratic_features_end_with_powers_of_time():
     phi = QuadraticFeatures(3)
     np.testing.assert_array_equal(phi(np.array([[2.0, -3.0, 50.0]])), [[2.0, -3.0, 4.0, 9.0, 0.5, 0.25, 0.125, 1.0]])
     assert phi.n_out == 8
+
+
+def test_ppo_in_float32_saves_and_goes_on_and_learns(tmp_path):
+    model = make("ppo", policy="mlp", precision="float32")
+    state = run(model.recipe, model.recipe.init(0), 2)
+    assert state.theta.dtype == state.group("critic")["w"].dtype == state.group("optimizer")["m"].dtype == np.float32
+    restored = State.from_arrays(state.as_arrays())
+    assert_same_state(run(model.recipe, restored, 1), run(model.recipe, state, 1))
+    double = make("ppo", policy="mlp")
+    np.testing.assert_allclose(state.theta, run(double.recipe, double.recipe.init(0), 2).theta, atol=1e-3)
