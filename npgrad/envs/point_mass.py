@@ -2,20 +2,22 @@
 
     p' = clip(p + 0.1 e_a, ±1)        r = −‖p' − g‖        e: stay, right, up, left, down
 
-The observation is (p, g), so that a policy is conditioned on its goal.
+The observation is (p, g), so that a policy is conditioned on its goal; in `POINT_MASS_GOALS` it has the form of
+Gymnasium's goal interface: what is achieved is p, what is desired g, and p is seen once more.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from ..spaces import Box, Discrete
+from ..spaces import Box, Dict, Discrete
 from ..types import BoolArray, FloatArray, IntArray
 from .base import CompiledEnv
 
-__all__ = ["POINT_MASS"]
+__all__ = ["POINT_MASS", "POINT_MASS_GOALS"]
 
 STEP = 0.1
 
@@ -26,7 +28,8 @@ def reset(params: FloatArray, lanes: IntArray, noise: FloatArray, state: FloatAr
         i = lanes[k]
         for j in range(4):
             state[j, i] = 2.0 * noise[j, k] - 1.0
-            obs[j, i] = np.float32(state[j, i])
+        for j in range(obs.shape[0]):
+            obs[j, i] = np.float32(state[j % 4, i])
 
 
 def step(
@@ -50,9 +53,9 @@ def step(
         dx, dy = state[0, i] - state[2, i], state[1, i] - state[3, i]
         rew[i] = -math.sqrt(dx * dx + dy * dy)
         terminated[i] = False
-    for j in range(4):
+    for j in range(obs.shape[0]):
         for i in range(state.shape[1]):
-            obs[j, i] = np.float32(state[j, i])
+            obs[j, i] = np.float32(state[j % 4, i])
 
 
 POINT_MASS = CompiledEnv(
@@ -65,4 +68,11 @@ POINT_MASS = CompiledEnv(
     action_space=Discrete(5),
     reset_noise=("uniform",) * 4,
     max_episode_steps=50,
+)
+
+PLACE = Box(low=-1.0, high=1.0, shape=(2,), dtype="float32")
+POINT_MASS_GOALS = replace(
+    POINT_MASS,
+    id="npgrad/PointMassGoals-v0",
+    observation_space=Dict((("achieved_goal", PLACE), ("desired_goal", PLACE), ("observation", PLACE))),
 )

@@ -31,6 +31,8 @@ COMPILED: dict[str, str | CompiledEnv] = {
     "npgrad/GaussianBandit-v0": "npgrad.envs.bandit:GAUSSIAN_BANDIT",
     "npgrad/BernoulliBandit-v0": "npgrad.envs.bandit:BERNOULLI_BANDIT",
     "npgrad/PointMass-v0": "npgrad.envs.point_mass:POINT_MASS",
+    "npgrad/PointMassGoals-v0": "npgrad.envs.point_mass:POINT_MASS_GOALS",
+    "npgrad/GridGoals-v0": "npgrad.envs.grid_goals:grid_goals",
     "npgrad/LaneKeeping-v0": "npgrad.envs.lane_keeping:LANE_KEEPING",
 }
 

@@ -17,6 +17,7 @@ from ..types import Array
 __all__ = ["ActionMap", "Bins", "Clip", "Identity", "Offset", "Rescale", "Tanh"]
 
 Bounds = tuple[float, ...]
+NEAR = 0.999  # tanh u of an action at a bound, where u would be infinite
 
 
 class ActionMap(Protocol):
@@ -27,6 +28,9 @@ class ActionMap(Protocol):
 
     def log_derivative(self, act: Array) -> Array:
         """log |det ∂map/∂u| of each row, shape (T,)."""
+
+    def inverse(self, mapped: Array) -> Array:
+        """A latent action behind each action of the environment: map(inverse(a)) = a. Cloning alone needs it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,10 @@ class Identity:
     def log_derivative(self, act: Array) -> Array:
         """0."""
         return np.zeros(len(act))
+
+    def inverse(self, mapped: Array) -> Array:
+        """u."""
+        return mapped
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,11 @@ class Offset:
     def log_derivative(self, act: Array) -> Array:
         """0."""
         return np.zeros(len(act))
+
+    def inverse(self, mapped: Array) -> Array:
+        """a − start."""
+        latent: Array = mapped - np.asarray(self.start)
+        return latent
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,10 @@ class Clip:
     def log_derivative(self, act: Array) -> Array:
         """0: the clipped action has no density of its own at the bounds, so that of u stands."""
         return np.zeros(len(act))
+
+    def inverse(self, mapped: Array) -> Array:
+        """a itself, of the many u that are clipped to a bound the nearest."""
+        return mapped
 
 
 @dataclass(frozen=True)
@@ -120,6 +137,10 @@ class Rescale:
         """Σ_j log((high_j − low_j)/2), the density inside the bounds."""
         return np.full(len(act), np.sum(np.log((np.asarray(self.high) - np.asarray(self.low)) / 2)))
 
+    def inverse(self, mapped: Array) -> Array:
+        """2 (a − low)/(high − low) − 1."""
+        return 2 * _share(mapped, self.low, self.high) - 1
+
 
 @dataclass(frozen=True)
 class Tanh:
@@ -148,6 +169,11 @@ class Tanh:
         """Σ_j log(1 − tanh² u_j) + log((high_j − low_j)/2); log(1 − tanh² u) = 2 (log 2 − u − log(1 + e^{−2u}))."""
         return log_jacobian(act, np.asarray(self.low), np.asarray(self.high))
 
+    def inverse(self, mapped: Array) -> Array:
+        """artanh(2 (a − low)/(high − low) − 1); at the bounds, which no u reaches, that of a point near by."""
+        latent: Array = np.arctanh(np.clip(2 * _share(mapped, self.low, self.high) - 1, -NEAR, NEAR))
+        return latent
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -173,6 +199,19 @@ class Bins:
     def log_derivative(self, act: Array) -> Array:
         """0: the bins keep their probabilities."""
         return np.zeros(len(act))
+
+    def inverse(self, mapped: Array) -> Array:
+        """⌊bins (a − low)/(high − low)⌋, the bin that a lies in."""
+        bins = np.asarray(self.bins)
+        u: Array = np.floor(_share(mapped, self.low, self.high) * bins).astype(np.int64)
+        return np.clip(u, 0, bins - 1)
+
+
+def _share(mapped: Array, low: Bounds, high: Bounds) -> Array:
+    """(a − low)/(high − low)."""
+    least, most = np.asarray(low), np.asarray(high)
+    share: Array = (mapped - least) / (most - least)
+    return share
 
 
 def _require_bounds(low: Bounds, high: Bounds, *, finite: bool) -> None:
