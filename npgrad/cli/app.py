@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": ("npgrad.cli.verify:verify", "Check every statement of the lectures, and show by how much it holds."),
     "export": ("npgrad.cli.export:export", "Export a trained agent to C, ONNX or one Python file."),
     "variance": ("npgrad.cli.variance:variance", "Measure how much estimators of the gradient vary."),
+    "warmup": ("npgrad.cli.warmup:warmup", "Compile all kernels now, so that nothing has to be compiled later."),
     "bench": ("npgrad.cli.bench:bench", "Measure speed, beside other libraries where there are any."),
     "tune": ("npgrad.cli.tune:tune", "Search settings for an environment with optuna."),
     "list": ("npgrad.cli.listing:listing", "List algorithms, policies, baselines and environments."),
