@@ -112,8 +112,9 @@ class PPOSettings(ActorCriticSettings):
 
     n_steps: int | None = hyper(256, "timesteps of every environment in an iteration, across episodes")
     learning_rate: float = hyper(3e-4, "step size α")
-    batch_size: int = hyper(64, "rows of a minibatch")
+    batch_size: int = hyper(64, "rows of a minibatch, of the critic's too")
     n_epochs: int = hyper(10, "passes over the batch")
+    precision: str = hyper("float64", "of θ and of all that is computed with it", ("float64", "float32"))
     clip_range: float = hyper(0.2, "ε: ratios beyond 1 ± ε gain nothing more")
     target_kl: float | None = hyper(None, "end the passes when the KL exceeds 1.5 times this")
     ent_coef: float = hyper(0.0, "β, weight of the entropy's gradient")
@@ -125,6 +126,7 @@ class PPOSettings(ActorCriticSettings):
         from ..validation import require_positive
 
         _require_ascent(self)
+        require_known("precision", self.precision, ("float64", "float32"))
         for name in ("batch_size", "n_epochs", "clip_range"):
             require_positive(name, getattr(self, name))
         if self.target_kl is not None:

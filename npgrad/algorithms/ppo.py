@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from .a2c import cut_to_norm
 from .actor_critic_settings import PPOSettings
 from .base import Algorithm, initial_theta
 from .experience import FromExperience, experience_of
-from .value import ValueFit, advantages, minibatches, value_of
+from .value import ValueFit, advantages, epochs_of, value_of
 
 __all__ = ["PPO", "ProximalPolicyOptimization"]
 
@@ -40,13 +40,16 @@ class ProximalPolicyOptimization(FromExperience):
     ent_coef: float
     max_grad_norm: float
     standardise: bool
+    precision: str = "float64"
     schedule: Schedule = field(default_factory=Schedule)
     name = "ppo"
 
     def init(self, seed: int) -> State:
         """θ_0, w_0, the optimisers' moments, and all slots before their first episode."""
-        theta = initial_theta(self.policy, seed)
-        groups = {"optimizer": self.optimizer.init(theta), "critic": self.value.init(seed)}
+        theta = initial_theta(self.policy, seed).astype(self.precision)
+        critic = self.value.init(seed)
+        critic = {k: v.astype(self.precision) if v.dtype.kind == "f" else v for k, v in critic.items()}
+        groups = {"optimizer": self.optimizer.init(theta), "critic": critic}
         return self.begin(seed, theta, **groups)
 
     def step(self, state: State) -> tuple[State, Metrics]:
@@ -56,13 +59,13 @@ class ProximalPolicyOptimization(FromExperience):
         values = self.value.critic(state.group("critic"), policy)(batch)
         adv, targets = advantages(values, gae(batch, values, self.gamma, self.gae_lambda), standardise=False)
         optimizer, moments = self.schedule(self.optimizer, state.timesteps), state.group("optimizer")
-        n, kl, clipped = 0, 0.0, 0.0
-        for epoch in range(self.n_epochs):
-            for rows in minibatches(batch.n_steps, self.batch_size, state.seed, state.iteration, epoch):
-                lin = policy.at(theta, batch.obs[rows], batch.act[rows])
-                log_ratio = lin.log_prob - batch.logp[rows]
-                kl, clipped = approximate_kl(log_ratio), clip_fraction(log_ratio, self.clip_range)
-                if self.target_kl is not None and kl > 1.5 * self.target_kl:
+        n, obs, logp = 0, batch.obs.astype(theta.dtype), batch.logp.astype(theta.dtype)
+        adv, log_ratio = adv.astype(theta.dtype), np.zeros(1)
+        for parts in epochs_of(batch.n_steps, self.batch_size, state.seed, state.iteration, 0, self.n_epochs):
+            for rows in parts:
+                lin = policy.at(theta, obs[rows], batch.act[rows])
+                log_ratio = lin.log_prob - logp[rows]
+                if self.target_kl is not None and approximate_kl(log_ratio) > 1.5 * self.target_kl:
                     break
                 a = adv[rows]
                 a = (a - a.mean()) / (a.std() + 1e-8) if self.standardise and len(a) > 1 else a
@@ -76,7 +79,8 @@ class ProximalPolicyOptimization(FromExperience):
                 continue
             break
         critic = self.value.fit(state.group("critic"), policy, batch, targets, state.seed, state.iteration)
-        figures = {"train/learning_rate": optimizer.learning_rate, "train/clip_fraction": clipped, "train/n_updates": n}
+        figures = {"train/learning_rate": optimizer.learning_rate, "train/n_updates": n}
+        figures["train/clip_fraction"] = clip_fraction(log_ratio, self.clip_range)  # of the last minibatch
         figures |= diagnose(policy, state.theta, theta, batch, values=values.rows, targets=targets)
         return self.close(data, state, theta, figures, optimizer=moments, critic=critic)
 
@@ -110,7 +114,7 @@ class PPO(Algorithm):
             )
         return ProximalPolicyOptimization(
             experience=experience_of(self, settings),
-            value=value_of(self.policy, settings),
+            value=replace(value_of(self.policy, settings), batch_size=settings.batch_size),
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
             gamma=settings.gamma,
             gae_lambda=settings.gae_lambda,
@@ -121,5 +125,6 @@ class PPO(Algorithm):
             ent_coef=settings.ent_coef,
             max_grad_norm=settings.max_grad_norm,
             standardise=settings.normalize_advantage,
+            precision=settings.precision,
             schedule=Schedule(settings.learning_rate_schedule, settings.schedule_steps),
         )

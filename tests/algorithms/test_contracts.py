@@ -17,6 +17,7 @@ SMALL = {  # settings with which a few hundred steps are several iterations
     "npg": {"n_episodes": 4},
     "trpo": {"n_episodes": 4},
     "offpolicy": {"n_episodes": 4, "n_updates": 3},
+    "a3c": {"n_turns": 8},
     "online": {"n_steps": 50},
     "es": {"n_pairs": 3},
     "ars": {"n_delta": 3, "n_top": 2, "normalize_observations": True},
@@ -33,6 +34,7 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "npg": {"gae_lambda": 1.0, "n_episodes": 10, "delta": 0.02},
     "trpo": {"gae_lambda": 1.0, "delta": 0.05},
     "offpolicy": {"n_episodes": 8},
+    "a3c": {},
     "online": {},
     "es": {"n_pairs": 8},
     "ars": {"n_delta": 4, "normalize_observations": False, "delta_std": 0.2, "learning_rate": 0.1},
@@ -41,6 +43,7 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "hill": {"n_episodes": 4},
     "ga": {"n_population": 16, "n_parents": 4},
 }
+LOCK_FREE = {"a3c"}  # with more than one thread updates come in another order each time, and it says so
 
 
 def make(name, env="CartPole-v1", **kwargs):
@@ -70,7 +73,7 @@ def test_every_algorithm_is_in_the_matrix():
 class TestEvery:
     def test_same_seed_same_bits_on_any_number_of_threads(self, name, policy):
         states = []
-        for threads in (1, 2):
+        for threads in (1, 1 if name in LOCK_FREE else 2):
             model = make(name, policy=policy, seed=5, threads=threads)
             states.append(run(model.recipe, model.recipe.init(5), 3))
         assert_same_state(*states)
