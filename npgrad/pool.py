@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 from .errors import InvalidInput
 
-__all__ = ["map_ordered", "ordered_sum", "single_blas_thread", "thread_pool"]
+__all__ = ["map_ordered", "ordered_sum", "single_blas_thread", "thread_pool", "usable_cores"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -116,3 +117,8 @@ def ordered_sum(parts: Sequence[Term]) -> Term:
     for part in parts[1:]:
         total = total + part  # type: ignore[operator]
     return total
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -13,12 +14,14 @@ import numpy as np
 
 from .. import noise, spaces
 from ..deploy import Agent, load_agent
-from ..errors import InvalidInput, UnknownName
+from ..errors import InvalidInput, UnknownName, UnsupportedSpace
 from ..policies import Policy, make_policy
+from ..pool import usable_cores
 from ..rollouts import CompiledRollout, make_rollout
 from ..training import Callback, EvaluationResult, Recipe, train
 from ..types import Array, State
 from ..validation import require_positive
+from .registry import ALGORITHMS, SPACES
 from .starting import begin_with
 
 __all__ = ["Algorithm", "initial_theta", "unmasked"]
@@ -92,9 +95,15 @@ class Algorithm(ABC):
                 raise UnknownName(f"setting of {self.name}", key, known)
         self.settings = self.Settings(**settings)
         require_positive("threads", threads)
-        self.seed = seed
+        if threads > (n_cores := usable_cores()):
+            warnings.warn(
+                f"threads is {threads}, but this process may use {n_cores} cores; more threads than cores gain nothing",
+                stacklevel=2,
+            )
+        self.seed, self.threads = seed, threads
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
         self.rollout = make_rollout(env, engine, n_envs or self.n_envs, fresh, **(env_kwargs or {}))
+        self._require_space()
         if isinstance(policy, str):
             policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0, **(policy_kwargs or {}))
         elif policy_kwargs:
@@ -103,6 +112,16 @@ class Algorithm(ABC):
         self.recipe: Recipe = self.make_recipe(self.settings)
         self.state: State | None = None
         self._agent: Agent | None = None
+
+    def _require_space(self) -> None:
+        """Raise if the algorithm cannot act in the environment's action space, though others can."""
+        entry, kind = ALGORITHMS.get(self.name), type(self.rollout.action_space).__name__
+        if entry is not None and kind in SPACES and kind not in entry.action_spaces:
+            others = [name for name, other in ALGORITHMS.items() if kind in other.action_spaces]
+            raise UnsupportedSpace(
+                f"{self.name} acts in {' and '.join(entry.action_spaces)} spaces, but the actions of "
+                f"{self.rollout.env_id} are {self.rollout.action_space}; choose one of {', '.join(others)}"
+            )
 
     @abstractmethod
     def make_recipe(self, settings: Any) -> Recipe:

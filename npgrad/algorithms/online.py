@@ -31,7 +31,7 @@ from .networks import Networks, networks_of
 from .online_settings import OnlineSettings
 from .value import ValueFit, value_function
 
-__all__ = ["Online", "OnlineActorCritic", "OnlineLearner", "Rule"]
+__all__ = ["Online", "OnlineActorCritic", "OnlineLearner", "Rule", "figures_of"]
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class OnlineActorCritic(FromExperience):
             traces={"theta": z, "w": z_w, "discount": running[0]},
             returns={"running": running[1]},
         )
-        return after, Metrics(self._figures(state, after), returns[:n_ended], lengths[:n_ended])
+        return after, Metrics(figures_of(state, after, numbers[kernels.ALPHA]), returns[:n_ended], lengths[:n_ended])
 
     def _transition_by_transition(self, state: State) -> tuple[State, Metrics]:
         """With any environment, policy and critic."""
@@ -319,16 +319,17 @@ class OnlineActorCritic(FromExperience):
             found.append(metrics)
         returns, lengths = (np.concatenate([getattr(m, name) for m in found]) for name in ("returns", "lengths"))
         state = replace(state, iteration=before.iteration + 1)
-        return state, Metrics(self._figures(before, state), returns, lengths)
+        return state, Metrics(figures_of(before, state, rule.learning_rate), returns, lengths)
 
-    def _figures(self, before: State, after: State) -> dict[str, float]:
-        """How far θ and w went."""
-        w, new_w = before.group("critic")["w"], after.group("critic")["w"]
-        return {
-            "train/learning_rate": self.rule_at(before).learning_rate,
-            "train/theta_change": float(np.linalg.norm(after.theta - before.theta)),
-            "train/critic_change": float(np.linalg.norm(new_w - w)),
-        }
+
+def figures_of(before: State, after: State, learning_rate: float) -> dict[str, float]:
+    """How far θ and w went in an iteration of which nothing else is kept."""
+    w, new_w = before.group("critic")["w"], after.group("critic")["w"]
+    return {
+        "train/learning_rate": learning_rate,
+        "train/theta_change": float(np.linalg.norm(after.theta - before.theta)),
+        "train/critic_change": float(np.linalg.norm(new_w - w)),
+    }
 
 
 def require_no_memory(policy: Policy) -> None:

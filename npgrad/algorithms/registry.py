@@ -61,6 +61,12 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
         Settings=actor_critic_settings.A2CSettings,
         where="npgrad.algorithms.a2c:A2C",
     ),
+    "a3c": AlgorithmEntry(
+        summary="asynchronous advantage actor-critic: lock-free threads in compiled environments",
+        action_spaces=("Discrete", "Box"),
+        Settings=online_settings.A3CSettings,
+        where="npgrad.algorithms.a3c:A3C",
+    ),
     "online": AlgorithmEntry(
         summary="one-step actor-critic with eligibility traces: learns from every transition when it comes",
         action_spaces=SPACES,

@@ -90,3 +90,8 @@ def test_every_algorithm_can_begin_with_an_agent(algo, normalize):
     np.testing.assert_array_equal(state.theta, first.agent.theta)
     with pytest.raises(InvalidInput, match=f"make it {normalize}"):
         kind("CartPole-v1", normalize_observations=not normalize).state_from(first.agent)
+
+
+def test_more_threads_than_cores_are_spoken_of():
+    with pytest.warns(UserWarning, match=r"threads is 4096, but this process may use \d+ cores"):
+        REINFORCE("CartPole-v1", threads=4096)
