@@ -17,7 +17,9 @@ from ..training import Metrics
 from ..types import Array, FloatArray, IntArray, State
 from .base import unmasked
 
-__all__ = ["Judged", "Trials"]
+__all__ = ["Judged", "Outcome", "Trials"]
+
+Outcome = tuple[FloatArray, IntArray, Moments]  # of one θ: returns and lengths of its episodes, observations seen
 
 
 @dataclass
@@ -79,14 +81,22 @@ class Trials:
 
     def __call__(self, judged: Judged, state: State, thetas: Array, first: int | None = None) -> FloatArray:
         """Mean return of each θ, (n,); thetas (n, P). All see the episodes from `first`, by default the iteration's."""
-        begin = state.iteration * self.n_episodes if first is None else first
+        results = self.judge(judged, state, thetas, state.iteration * self.n_episodes if first is None else first)
+        for returns, lengths, seen in results:
+            judged.returns.append(returns)
+            judged.lengths.append(lengths)
+            judged.seen = judged.seen.merge(seen)
+        return np.array([returns.mean() for returns, _, _ in results])
 
-        def judge(theta: Array) -> tuple[FloatArray, IntArray, Moments]:
+    def judge(self, judged: Judged, state: State, thetas: Array, first: int) -> list[Outcome]:
+        """The episodes from `first` with each θ."""
+
+        def one(theta: Array) -> Outcome:
             batch = self.rollout.episodes(
                 judged.policy,
                 theta,
                 seed=state.seed,
-                first=begin,
+                first=first,
                 count=self.n_episodes,
                 deterministic=self.deterministic,
             )
@@ -94,11 +104,7 @@ class Trials:
             seen = Moments.of(obs if self.normalize_observations else obs[:0])
             return batch.returns(), batch.lengths, seen
 
-        for returns, lengths, seen in (results := map_ordered(judge, list(thetas), self.executor)):
-            judged.returns.append(returns)
-            judged.lengths.append(lengths)
-            judged.seen = judged.seen.merge(seen)
-        return np.array([returns.mean() for returns, _, _ in results])
+        return map_ordered(one, list(thetas), self.executor)
 
     def directions(self, state: State, n: int) -> FloatArray:
         """ε_1 … ε_n of an iteration, each N(0, I), (n, P)."""

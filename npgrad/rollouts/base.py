@@ -18,7 +18,9 @@ from ..types import Array, Batch, BoolArray, IntArray, concatenate
 
 NEVER = np.iinfo(np.int64).max  # the end of the episodes of a rollout that goes on
 
-__all__ = ["NEVER", "Live", "Record", "Rollout", "Segments", "blocks_of", "continued", "started"]
+Layout = tuple[int, list[tuple[int, int]]]  # slots of a block, and the episodes of each block as (first, end)
+
+__all__ = ["NEVER", "Layout", "Live", "Record", "Rollout", "Segments", "blocks_of", "continued", "started"]
 
 
 class Rollout(Protocol):
@@ -235,10 +237,11 @@ def started(policy: Policy, theta: Array, n_slots: int, obs_dtype: npt.DTypeLike
 def continued(
     block: Callable[[dict[str, Array]], tuple[Batch, dict[str, Array]]],
     state: dict[str, Array],
-    n_blocks: int,
+    n_envs: int,
     executor: Executor | None,
 ) -> tuple[Batch, dict[str, Array]]:
-    """`block` on each of `n_blocks` equal shares of the slots; segments and slots in order of blocks."""
+    """`block` on each run of `n_envs` slots; segments and slots in order of blocks."""
+    n_blocks = len(state["t"]) // n_envs
     shares = {name: np.split(array, n_blocks) for name, array in state.items()}
     units = [{name: parts[i] for name, parts in shares.items()} for i in range(n_blocks)]
     done = map_ordered(block, units, executor)

@@ -15,7 +15,7 @@ from ..errors import InvalidInput
 from ..noise.compiled import fill
 from ..policies import ComposedPolicy, Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
-from .base import Live, blocks_of, continued, started
+from .base import Layout, Live, blocks_of, continued, started
 from .fused import Dynamics, FusedBlock, Head, affine_of, forward, head_of
 from .gather import Gathering, Shape
 from .loop import roll
@@ -69,8 +69,9 @@ class CompiledRollout:
         count: int,
         deterministic: bool = False,
         executor: Executor | None = None,
+        layout: Layout | None = None,
     ) -> Batch:
-        """The complete episodes first, …, first + count − 1, in that order.
+        """The complete episodes first, …, first + count − 1, in that order; `layout`: some blocks of a larger call.
 
         Raises
         ------
@@ -79,15 +80,21 @@ class CompiledRollout:
         """
         if self.env.max_episode_steps is None:
             raise InvalidInput(f"{self.env_id} has no max_episode_steps, so an episode may never end; give it one")
+        n_slots, blocks = layout or self.layout(policy, theta, first, count)
         if isinstance(policy, ComposedPolicy) and (head := head_of(policy)) is not None:
-            return self._fused(head, policy, theta, seed, first, count, deterministic, executor)
-        n_slots = min(self.n_envs, count)
+            return self._fused(head, policy, theta, seed, n_slots, blocks, deterministic, executor)
 
         def block(bounds: tuple[int, int]) -> Batch:
             slots, live = CompiledSlots(self.env, n_slots, seed), Live.idle(n_slots, policy, theta, *bounds)
             return roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic).batch()
 
-        return concatenate(pool.map_ordered(block, blocks_of(first, count, 2 * self.n_envs), executor))
+        return concatenate(pool.map_ordered(block, blocks, executor))
+
+    def layout(self, policy: Policy, theta: Array, first: int, count: int) -> Layout:
+        """Slots of a block, and the episodes of each block as (first, end)."""
+        if head_of(policy) is None:
+            return min(self.n_envs, count), blocks_of(first, count, 2 * self.n_envs)
+        return layout(first, count, self.n_envs, inside=affine_of(policy, theta) is not None)
 
     def _fused(
         self,
@@ -95,8 +102,8 @@ class CompiledRollout:
         policy: ComposedPolicy,
         theta: Array,
         seed: int,
-        first: int,
-        count: int,
+        n_slots: int,
+        blocks: list[tuple[int, int]],
         deterministic: bool,
         executor: Executor | None,
     ) -> Batch:
@@ -104,7 +111,6 @@ class CompiledRollout:
         affine, kinds = affine_of(policy, theta), noise.kind_codes(policy.draws)
         one_hot = isinstance(self.observation_space, spaces.Discrete)
         shape = Shape(self.env.n_obs, self.env.n_act, one_hot, discrete=not head.gaussian)
-        n_slots, blocks = layout(first, count, self.n_envs, inside=affine is not None)
         gathering = Gathering([end - begin for begin, end in blocks], shape, self._memory)
 
         def block(i: int) -> None:
@@ -116,7 +122,7 @@ class CompiledRollout:
 
         with nullcontext() if affine is not None else pool.single_blas_thread():
             pool.map_ordered(block, range(len(blocks)), executor)
-        return gathering.batch(first)
+        return gathering.batch(blocks[0][0])
 
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
         """Where `steps` begins: all slots before their first episode."""
@@ -141,13 +147,13 @@ class CompiledRollout:
             record = roll(slots, policy, theta, live, seed=seed, n_steps=n_steps, deterministic=False)
             return record.batch(), live.arrays() | {"env": slots.state.T.copy()}
 
-        return continued(block, state, self.n_blocks, executor)
+        return continued(block, state, self.n_envs, executor)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def layout(first: int, count: int, n_envs: int, inside: bool) -> tuple[int, list[tuple[int, int]]]:
+def layout(first: int, count: int, n_envs: int, inside: bool) -> Layout:
     """Slots of a block, and the episodes of each block as (first, end).
 
     A function of the settings alone. With y computed inside the kernel a step costs little beside its slots, and some

@@ -15,7 +15,7 @@ from ..envs import register_all
 from ..errors import EnvironmentFailure, InvalidInput, MissingExtra, UnknownName
 from ..policies import Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
-from .base import Live, blocks_of, continued, started
+from .base import Layout, Live, blocks_of, continued, started
 from .border import Border, episode_seed
 from .loop import roll
 
@@ -111,7 +111,7 @@ class GymnasiumRollout:
         self.action_space = spaces.from_gymnasium(first.action_space)
         self._spare: list[Any] = [first]
         self._blocks: SimpleQueue[EnvSlots] = SimpleQueue()
-        self._going: list[EnvSlots] = []  # of `steps`, by block
+        self._going: dict[int, EnvSlots] = {}  # of `steps`, by block
         self._alone = alone
 
     @cached_property
@@ -130,8 +130,9 @@ class GymnasiumRollout:
         count: int,
         deterministic: bool = False,
         executor: Executor | None = None,
+        layout: Layout | None = None,
     ) -> Batch:
-        """The complete episodes first, …, first + count − 1, in that order.
+        """The complete episodes first, …, first + count − 1, in that order; `layout`: some blocks of a larger call.
 
         Raises
         ------
@@ -149,12 +150,17 @@ class GymnasiumRollout:
                 record = roll(slots, policy, theta, live, seed=seed, n_steps=None, deterministic=deterministic)
             finally:
                 self._blocks.put(slots)
-                for others in self._going if self._alone else ():
+                for others in self._going.values() if self._alone else ():
                     others.leave()  # it is their environment too
             return record.batch()
 
         # one block is a fixed share of the episodes, whoever computes it
-        return concatenate(pool.map_ordered(block, blocks_of(first, count, 4 * self.n_envs), executor))
+        _, blocks = layout or self.layout(policy, theta, first, count)
+        return concatenate(pool.map_ordered(block, blocks, executor))
+
+    def layout(self, policy: Policy, theta: Array, first: int, count: int) -> Layout:
+        """Slots of a block, and the episodes of each block as (first, end)."""
+        return self.n_envs, blocks_of(first, count, 4 * self.n_envs)
 
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
         """Where `steps` begins: all slots before their first episode."""
@@ -192,19 +198,22 @@ class GymnasiumRollout:
             record = roll(slots, policy, theta, live, seed=seed, n_steps=n_steps, deterministic=False)
             return record.batch(), live.arrays() | {"block": arrays["block"]}
 
-        self._going = self._going or [self._new_slots(policy) for _ in range(self.n_blocks)]
-        batch, after = continued(block, state, self.n_blocks, executor)
+        here = state["block"][:: self.n_envs].tolist()
+        for number in here:
+            if number not in self._going:
+                self._going[number] = self._new_slots(policy)
+        batch, after = continued(block, state, self.n_envs, executor)
         longest = int(after["t"].max())
-        return batch, after | {"actions": np.concatenate([slots.acted(longest) for slots in self._going])}
+        return batch, after | {"actions": np.concatenate([self._going[number].acted(longest) for number in here])}
 
     def close(self) -> None:
         """Close all environments."""
         while not self._blocks.empty():
             self._spare += self._blocks.get().envs
-        self._spare += [env for slots in self._going for env in slots.envs]
+        self._spare += [env for slots in self._going.values() for env in slots.envs]
         for env in self._spare:
             env.close()
-        self._spare, self._going = [], []
+        self._spare, self._going = [], {}
 
     def _new_slots(self, policy: Policy) -> EnvSlots:
         envs = [self._spare.pop() if self._spare else self._make() for _ in range(self.n_envs)]

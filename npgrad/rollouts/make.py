@@ -20,6 +20,7 @@ def make_rollout(
     engine: str = "auto",
     n_envs: int | None = None,
     fresh: bool = False,
+    n_blocks: int = 1,
     **kwargs: Any,
 ) -> CompiledRollout | GymnasiumRollout | VectorRollout:
     """The compiled twin of an environment where there is one, else the Gymnasium original.
@@ -34,6 +35,8 @@ def make_rollout(
         Environments side by side in a block.
     fresh : bool, optional
         Make a Gymnasium environment anew for each episode, as those need that carry state across resets.
+    n_blocks : int, optional
+        Blocks of `n_envs` environments that `steps` moves, and that threads and workers share out.
     **kwargs
         Passed to `gymnasium.make`.
 
@@ -50,7 +53,7 @@ def make_rollout(
     'CompiledRollout'
     """
     require_in("engine", engine, ("auto", "gymnasium", "compiled"))
-    sizes: dict[str, Any] = {} if n_envs is None else {"n_envs": n_envs}
+    sizes: dict[str, Any] = {"n_blocks": n_blocks} | ({} if n_envs is None else {"n_envs": n_envs})
     twin = compiled_twin(env) if isinstance(env, str) else None
     if engine == "compiled" and (twin is None or kwargs):
         why = f"takes no arguments, got {sorted(kwargs)}" if twin else "does not exist"

@@ -1,0 +1,93 @@
+"""What runs in a worker: one call, from bytes to bytes, with a checksum on what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import InvalidInput, WorkerFailure
+from ..pool import single_blas_thread
+
+__all__ = ["Garbage", "answer", "opened", "packed", "prepare"]
+
+DIGEST = 16  # bytes of the checksum in front of an answer
+
+
+class Garbage(Exception):
+    """An answer that no worker of ours gives."""
+
+
+def packed(function: Callable[[Any], Any], unit: Any) -> bytes:
+    """A call as bytes.
+
+    Raises
+    ------
+    PicklingError, AttributeError, TypeError
+        If the function or its argument cannot be sent.
+    """
+    return pickle.dumps((function, unit), protocol=5)
+
+
+def answer(call: bytes) -> bytes:
+    """The result of a call, or the error it raised, behind a checksum."""
+    try:
+        with single_blas_thread():
+            function, unit = pickle.loads(call)
+            content = _pickled((True, function(unit)))
+    except (Exception, SystemExit) as error:
+        content = _pickled((False, error))
+    return hashlib.blake2b(content, digest_size=DIGEST).digest() + content
+
+
+def opened(reply: Any) -> Any:
+    """The result in an answer.
+
+    Raises
+    ------
+    Garbage
+        If it is none.
+    Exception
+        Whatever the call raised.
+    """
+    if not isinstance(reply, bytes) or len(reply) <= DIGEST:
+        raise Garbage(f"a worker answered with a {type(reply).__name__}")
+    check, content = reply[:DIGEST], reply[DIGEST:]
+    if hashlib.blake2b(content, digest_size=DIGEST).digest() != check:
+        raise Garbage("a worker answered with bytes whose checksum does not match")
+    done, result = pickle.loads(content)
+    if not done:
+        raise result
+    return result
+
+
+def _pickled(content: tuple[bool, Any]) -> bytes:
+    done, result = content
+    try:
+        sent = pickle.dumps(content, protocol=5)
+        if not done:
+            pickle.loads(sent)  # errors may be made of other arguments than they keep
+        return sent
+    except Exception as error:
+        if not done and isinstance(result, InvalidInput):
+            return pickle.dumps((False, InvalidInput(str(result))), protocol=5)
+        what = f"cannot be sent: {error}" if done else f"raised {type(result).__name__}: {result}"
+        return pickle.dumps((False, WorkerFailure(f"what a worker computed {what}")), protocol=5)
+
+
+def prepare() -> None:
+    """In a new process: leave Ctrl-C to the parent, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

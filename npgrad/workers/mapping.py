@@ -1,0 +1,199 @@
+"""A map over workers that outlives them: units that are lost are computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from ..errors import InvalidInput, NpgradError, WorkerFailure
+from .calls import Garbage, answer, opened, packed
+
+if TYPE_CHECKING:
+    from .engines import Engine
+
+__all__ = ["TIME_LIMIT", "Workers", "split"]
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+
+TIME_LIMIT = 600.0  # seconds without any unit done
+ATTEMPTS = 3  # losses in a row, without a unit done in between, after which something else is wrong
+
+
+class Workers:
+    """Workers of one engine, opened at their first unit; a context that closes them.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where executors come from.
+    time_limit : float, optional
+        Seconds without any unit done after which those at work are taken for hung, and replaced; None: wait for ever.
+
+    Attributes
+    ----------
+    sent, received : int
+        Bytes of all calls and of all answers so far, as they are handed to the engine.
+    lost : int
+        Units that had to be computed again.
+    """
+
+    def __init__(self, engine: Engine, time_limit: float | None = TIME_LIMIT) -> None:
+        self.engine, self.time_limit = engine, time_limit
+        self.sent = self.received = self.lost = 0
+        self._executor: Executor | None = None
+
+    @property
+    def n(self) -> int:
+        """How many work at a time."""
+        return self.engine.size(self._open())
+
+    def map(
+        self,
+        function: Callable[[Unit], Result],
+        units: Iterable[Unit],
+        *,
+        fits: Callable[[Unit, Result], bool] | None = None,
+        done: Callable[[int, Result], None] | None = None,
+    ) -> list[Result]:
+        """[function(u) for u in units], wherever they are computed.
+
+        Parameters
+        ----------
+        function : callable
+            Importable, of one unit alone.
+        units : iterable
+            Picklable.
+        fits : callable, optional
+            Whether a result is one of its unit; if not, the unit is computed again.
+        done : callable, optional
+            Told of each result as it arrives, with the index of its unit.
+
+        Raises
+        ------
+        InvalidInput
+            If a unit cannot be sent.
+        WorkerFailure
+            If workers are lost again and again.
+        Exception
+            What a unit raised: the first to arrive. Units not yet begun are cancelled.
+        """
+        asked, results = list(units), dict[int, Result]()
+        calls = [self._packed(function, unit) for unit in asked]
+
+        def take(i: int, reply: bytes) -> None:
+            result = opened(reply)
+            if fits is not None and not fits(asked[i], result):
+                raise Garbage("a worker answered another question")
+            self.received += len(reply)
+            results[i] = result
+            if done is not None:
+                done(i, result)
+
+        losses = 0
+        while len(results) < len(calls):
+            before = len(results)
+            reason = self._round({i: call for i, call in enumerate(calls) if i not in results}, take)
+            missing = len(calls) - len(results)
+            self.lost += missing
+            losses = 0 if len(results) > before else losses + 1
+            if losses == ATTEMPTS:
+                raise WorkerFailure(
+                    f"{missing} of {len(calls)} units could not be computed in {ATTEMPTS} attempts: {reason}; a unit "
+                    "may take too much memory, or longer than the time limit allows"
+                )
+        return [results[i] for i in range(len(calls))]
+
+    def _round(self, calls: dict[int, bytes], take: Callable[[int, bytes], None]) -> str | None:
+        """All calls, once; why some have no answer."""
+        futures: dict[Future[bytes], int] = {}
+        lost = None
+        try:
+            try:
+                executor = self._open()
+                for i, call in calls.items():
+                    futures[executor.submit(answer, call)] = i
+                    self.sent += len(call)
+            except (OSError, RuntimeError) as error:  # BrokenExecutor is one
+                if isinstance(error, NpgradError):
+                    raise
+                lost = _said(error)
+            running = set(futures)
+            while running:
+                finished, running = wait(running, self.time_limit, FIRST_COMPLETED)
+                if not finished:
+                    lost = f"no unit was done within {self.time_limit:g} s"
+                    break
+                for future in finished:
+                    try:
+                        take(futures[future], _answer_of(future))
+                    except Garbage as error:
+                        lost = str(error)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+        if lost:
+            self._replace(lost)
+        return lost
+
+    def _packed(self, function: Callable[[Unit], Result], unit: Unit) -> bytes:
+        try:
+            return packed(function, unit)
+        except Exception as error:
+            raise InvalidInput(
+                f"a unit of work cannot be sent to another process ({error}); environments, policies and callbacks "
+                "must be importable: put functions and classes into a module, and name environments by id"
+            ) from error
+
+    def _open(self) -> Executor:
+        if self._executor is None:
+            self._executor = self.engine.open()
+        return self._executor
+
+    def _replace(self, why: str) -> None:
+        """New workers for those that are lost."""
+        try:
+            self._executor = self.engine.renew(self._open())
+        except Exception as error:
+            what = str(error) if isinstance(error, NpgradError) else f"the engine gives no others: {_said(error)}"
+            raise WorkerFailure(f"workers were lost ({why}), and {what}") from error
+
+    def close(self, at_once: bool = False) -> None:
+        """End the workers; `at_once`: without waiting for what they are at."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            self.engine.close(executor, at_once)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.close(at_once=kind is not None)
+
+
+def split(n: int, parts: int) -> list[tuple[int, int]]:
+    """0, …, n − 1 in at most so many runs (first, end) of nearly equal length.
+
+    Examples
+    --------
+    >>> split(7, 3)
+    [(0, 3), (3, 5), (5, 7)]
+    """
+    parts = min(n, max(1, parts))
+    sizes = [n // parts + (i < n % parts) for i in range(parts)]
+    ends = [sum(sizes[: i + 1]) for i in range(parts)]
+    return [(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+
+def _answer_of(future: Future[bytes]) -> bytes:
+    """Calls report their own errors inside their answers, so whatever is raised here is the engine's."""
+    try:
+        return future.result()
+    except (Exception, CancelledError) as error:
+        raise Garbage(_said(error)) from error
+
+
+def _said(error: BaseException) -> str:
+    return f"the engine said {type(error).__name__}{f': {error}' if str(error) else ''}"

@@ -1,0 +1,207 @@
+"""A map over workers outlives them: dead, hung or lying, in any engine that is installed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npgrad.errors import InvalidInput, MissingExtra, WorkerFailure
+from npgrad.workers import Given, Workers, open_workers, split
+from npgrad.workers.engines import Dask
+from tests.workers import units
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with open_workers("processes", 2, time_limit=60) as workers:
+        yield workers
+
+
+def test_results_come_in_the_order_of_the_units(processes):
+    seen = []
+    assert processes.map(units.square, range(9), done=lambda i, r: seen.append((i, r))) == [i * i for i in range(9)]
+    assert sorted(seen) == [(i, i * i) for i in range(9)]
+    assert processes.map(units.square, []) == []
+
+
+def test_bytes_are_counted(processes):
+    before = processes.sent, processes.received
+    processes.map(units.square, [3])
+    small = processes.sent - before[0]
+    processes.map(len, ["x" * 10_000])
+    assert 20 < small < 200
+    assert 10_000 < processes.sent - before[0] - small < 10_200
+    assert 20 < processes.received - before[1] < 200
+
+
+def test_a_dead_worker_is_replaced(processes, tmp_path):
+    pairs = [(tmp_path / "died", x) for x in range(6)]
+    assert processes.map(units.die, pairs) == list(range(6))
+    assert processes.lost > 0
+
+
+def test_workers_that_die_every_time_are_given_up(processes):
+    with pytest.raises(WorkerFailure, match=r"2 of 2 units could not be computed in 3 attempts.*memory"):
+        processes.map(units.always_die, range(2))
+    assert processes.map(units.square, [2]) == [4]  # and others can be asked again
+
+
+def test_a_hung_worker_is_replaced(tmp_path):
+    with open_workers("processes", 2, time_limit=3) as workers:
+        assert workers.map(units.hang, [(tmp_path / "hung", x) for x in range(6)]) == list(range(6))
+        assert workers.lost >= 1
+
+
+def test_an_answer_that_does_not_fit_is_asked_again(processes, tmp_path):
+    pairs = [(tmp_path / "lied", x) for x in range(6)]
+    assert processes.map(units.other_answer, pairs, fits=lambda pair, result: result == pair[1]) == list(range(6))
+
+
+def test_what_a_unit_raises_is_raised_once(processes):
+    with pytest.raises(ValueError, match="unit 7"):
+        processes.map(units.fail, [7])
+    with pytest.raises(WorkerFailure, match="Odd: 7 more"):
+        processes.map(units.fail_oddly, [7])
+    with pytest.raises(WorkerFailure, match="cannot be sent"):
+        processes.map(units.unsendable, [7])
+    assert processes.map(units.square, [2]) == [4]
+
+
+def test_what_cannot_be_sent_is_told(processes):
+    with pytest.raises(InvalidInput, match="importable"):
+        processes.map(lambda x: x, [1])
+
+
+class Liar(Executor):
+    """An executor whose workers answer anything, so many times."""
+
+    def __init__(self, answers):
+        self.answers = list(answers)
+
+    def submit(self, fn, /, *args):
+        future = Future()
+        answer = self.answers.pop(0) if self.answers else fn(*args)
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+        return future
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"", b"short", 7, b"x" * 100, "text", OSError("connection lost"), MemoryError()], ids=repr
+)
+def test_garbage_is_no_answer(answer):
+    assert Workers(Given(Liar([answer]))).map(units.square, [3, 4]) == [9, 16]
+    with pytest.raises(WorkerFailure, match="in 3 attempts"):
+        Workers(Given(Liar([answer] * 3))).map(units.square, [3])
+
+
+def test_any_executor_will_do():
+    with ThreadPoolExecutor(3) as executor:
+        workers = Workers(Given(executor, 3))
+        assert workers.map(units.square, range(5)) == [0, 1, 4, 9, 16]
+        workers.close()
+        assert executor.submit(abs, -1).result() == 1  # it stays its owner's
+
+
+@given(st.integers(0, 50), st.integers(1, 20))
+def test_shares_are_nearly_equal_and_in_order(n, parts):
+    shares = split(n, parts)
+    assert [i for lo, hi in shares for i in range(lo, hi)] == list(range(n))
+    assert len(shares) <= parts
+    sizes = {hi - lo for lo, hi in shares}
+    assert not sizes or (min(sizes) >= 1 and max(sizes) - min(sizes) <= 1)
+
+
+def test_bad_arguments():
+    with pytest.raises(InvalidInput, match="executor is 'dusk', expected one of"):
+        open_workers("dusk", 2)
+    with pytest.raises(InvalidInput, match="no use for it"):
+        open_workers("processes", 2, address="tcp://localhost:1")
+    with pytest.raises(InvalidInput, match="give workers"):
+        open_workers("processes")
+
+
+def alive(pid):
+    """Whether the process is there, and no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_no_worker_survives_its_parent(tmp_path):
+    code = f"""
+from npgrad.workers import open_workers
+from tests.workers.units import pid_after
+if __name__ == "__main__":
+    open_workers("processes", 1).map(pid_after, [{str(tmp_path / "pid")!r}])
+"""
+    (tmp_path / "parent.py").write_text(code, encoding="utf-8")
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "parent.py")], env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    worker = int((tmp_path / "pid").read_text())
+    assert alive(worker)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    wait_for(lambda: not alive(worker))
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.02)
+
+
+def test_dask_does_the_same(tmp_path):
+    pytest.importorskip("distributed")
+    with open_workers("dask", 2, time_limit=60) as workers:
+        assert workers.map(units.square, range(9)) == [i * i for i in range(9)]
+        assert workers.n == 2
+        assert workers.map(units.die, [(tmp_path / "died", x) for x in range(6)]) == list(range(6))
+        with pytest.raises(ValueError, match="unit 7"):
+            workers.map(units.fail, [7])
+
+
+def test_a_cluster_that_is_not_there():
+    pytest.importorskip("distributed")
+    with pytest.raises(WorkerFailure, match=r"no cluster answers at tcp://127\.0\.0\.1:9"):
+        Workers(Dask(None, "tcp://127.0.0.1:9", patience=0.5)).map(units.square, [1])
+
+
+def test_mpi_does_the_same(tmp_path):
+    pytest.importorskip("mpi4py.MPI", exc_type=ImportError)
+    mpiexec = shutil.which("mpiexec", path=os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", ""))
+    if mpiexec is None:
+        pytest.skip("no mpiexec")
+    code = """
+from npgrad.workers import open_workers
+from tests.workers.units import square
+if __name__ == "__main__":
+    with open_workers("mpi") as workers:
+        print(workers.map(square, range(5)), workers.n)
+"""
+    (tmp_path / "main.py").write_text(code, encoding="utf-8")
+    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", str(tmp_path / "main.py")]
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
+    assert result.stdout.split("\n")[0] == "[0, 1, 4, 9, 16] 2", result.stderr
+
+
+def test_an_engine_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtra, match=r"npgrad\[dask\]"):
+        open_workers("dask", 2).map(units.square, [1])
