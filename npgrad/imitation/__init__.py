@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from .aggregation import Aggregated, dagger
     from .cloning import Cloned, clone
     from .experts import Expert, Mixture
+    from .growth import ChainCosts, chain_costs, chain_policy, mistake_chain
     from .likelihood import cloning_loss, latent_batch
     from .reaching import Reached, final_distances, reach_goals
     from .settings import CloningSettings, DaggerSettings, GoalSettings
     from .weighting import advantage_weights, reward_weights
 
 _WHERE = {
+    "mistake_chain": "growth",
+    "chain_policy": "growth",
+    "chain_costs": "growth",
+    "ChainCosts": "growth",
     "Aggregated": "aggregation",
     "Cloned": "cloning",
     "CloningSettings": "settings",
@@ -36,6 +41,7 @@ _WHERE = {
 
 __all__ = [
     "Aggregated",
+    "ChainCosts",
     "Cloned",
     "CloningSettings",
     "DaggerSettings",
@@ -44,11 +50,14 @@ __all__ = [
     "Mixture",
     "Reached",
     "advantage_weights",
+    "chain_costs",
+    "chain_policy",
     "clone",
     "cloning_loss",
     "dagger",
     "final_distances",
     "latent_batch",
+    "mistake_chain",
     "reach_goals",
     "reward_weights",
 ]
