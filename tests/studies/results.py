@@ -166,6 +166,43 @@ STUDIES = [
     Study("FrozenLake8x8-v1", "reinforce", range(3), 0.95, "95 % of value iteration's policy", exact=True),
     Study("MountainCarContinuous-v0", "reinforce", range(5), 90.0, "90 or more, Gymnasium's threshold"),
     Study("Pendulum-v1", "reinforce", range(3), -200.0, "−200 or more"),
+    Study(
+        "HalfCheetah-v5",
+        "ppo",
+        range(5),
+        3500.0,
+        "3500 at 1M steps, median of 5",
+        of="median",
+        reference="NPG 3485 at 1M (Tianshou, v3)",
+    ),
+    Study(
+        "LunarLander-v3",
+        "ppo",
+        range(5),
+        220.0,
+        "mean of 5 at least 220 at 1M steps",
+        of="mean",
+        reference="PPO 242 (v2, one run)",
+    ),
+    Study(
+        "LunarLanderContinuous-v3",
+        "ppo",
+        range(5),
+        250.0,
+        "mean of 5 at least 250 at 1M steps",
+        of="mean",
+        reference="PPO 271 (v2)",
+    ),
+    Study(
+        "Pendulum-v1",
+        "trpo",
+        range(5),
+        -165.0,
+        "−165 or more over 750 episodes",
+        reference="A2C −163, PPO −172",
+        episodes=750,
+    ),
+    Study("MountainCar-v0", "ga", range(5), -110.0, "5 of 5 at −110 or more", reference="−107.3"),
 ]
 
 
