@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .. import noise as philox
 from ..errors import InvalidInput, NonFinite
 from ..policies import Policy
-from ..spaces import Discrete, as_actions, entry, flat_dim, flatten, flatten_batch, is_batch
+from ..spaces import Discrete, as_actions, contains, entry, flat_dim, flatten, flatten_batch, is_batch
 from ..types import Array
 from ..validation import require_finite, require_shape, require_theta
 from .fast import fast_act
@@ -37,11 +37,14 @@ class Agent:
         Where it comes from: environment id, settings, scores; plain data. Lists come back from a file as tuples.
     seed : int, optional
         Key of the noise that `predict` draws when it is not deterministic.
+    on_nan : "error", or an action, optional
+        What follows an observation with a NaN or an infinity: an error, or this action. Such rows of a batch disturb no
+        others, and a memory stays as it was. Not saved: whoever loads the agent chooses.
 
     Raises
     ------
     InvalidInput
-        If θ has the wrong length or the policy does not take the observations of its space.
+        If θ has the wrong length, the policy does not take the observations of its space, or `on_nan` is no action.
     NonFinite
         If θ has a NaN or an infinity.
 
@@ -55,12 +58,15 @@ class Agent:
     1
     >>> agent.act_batch([[0.1, 0.9], [0.9, 0.1]])
     array([1, 0])
+    >>> Agent(agent.policy, agent.theta, on_nan=0).act([np.nan, 0.9])
+    0
     """
 
     policy: Policy
     theta: Array
     info: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    on_nan: Any = "error"
     _calls: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)  # next() is atomic
 
     def __post_init__(self) -> None:
@@ -72,6 +78,10 @@ class Agent:
             raise InvalidInput(f"seed is {self.seed!r}, expected an integer from 0 to 2**64 - 1")
         if not isinstance(self.info, Mapping):
             raise InvalidInput(f"info is a {type(self.info).__name__}, expected a dict of plain data")
+        if self.on_nan != "error" if self._raises else not contains(self.policy.action_space, self.on_nan):
+            raise InvalidInput(
+                f"on_nan is {self.on_nan!r}, expected 'error' or an action of {self.policy.action_space}"
+            )
         width = flat_dim(self.policy.observation_space)
         if width != self.policy.n_obs - self.policy.n_masked:
             raise InvalidInput(f"the policy takes {self.policy.n_obs} numbers, but its observation space has {width}")
@@ -101,7 +111,7 @@ class Agent:
         InvalidInput
             On a wrong shape or dtype, or if the policy has a memory, which `predict` carries.
         NonFinite
-            If the observation has a NaN or an infinity; the message says where.
+            If the observation has a NaN or an infinity, unless `on_nan` is an action; the message says where.
         """
         if mask is None and (action := self._fast(obs, noise)) is not None:
             return action
@@ -183,7 +193,7 @@ class Agent:
         return action if batched else self._single(action), memory if policy.n_memory else None
 
     def step(self, flat: Array, noise: Array | None, memory: Array | None = None) -> tuple[Array, Array]:
-        """One step on observations that are flat and finite.
+        """One step on observations that are flat, and finite unless `on_nan` is an action.
 
         Parameters
         ----------
@@ -203,8 +213,19 @@ class Agent:
         policy = self.policy
         if noise is not None:
             require_shape("noise", noise, (len(flat), len(policy.draws)), f"kinds are {policy.draws}")
-        latent, _, memory = policy.act(self.theta, flat, noise, memory)
-        return as_actions(policy.action_space, policy.action_map(latent)), memory
+        finite = None if self._raises else np.isfinite(flat)
+        latent, _, after = policy.act(self.theta, flat if finite is None else np.where(finite, flat, 0), noise, memory)
+        actions = as_actions(policy.action_space, policy.action_map(latent))
+        if finite is not None and not finite.all():
+            bad = ~finite.all(axis=1)
+            actions[bad] = self.on_nan
+            after = np.where(bad[:, None], 0 if memory is None else memory, after)
+        return actions, after
+
+    @property
+    def _raises(self) -> bool:
+        """Whether an observation that is not finite is an error."""
+        return isinstance(self.on_nan, str)
 
     @cached_property
     def _fast(self) -> Callable[[Any, Any], Any]:
@@ -217,17 +238,17 @@ class Agent:
         save_agent(self, path)
 
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> Agent:
+    def load(cls, path: str | PathLike[str], on_nan: Any = "error") -> Agent:
         """Read an agent from a file; see `load_agent`."""
         from .file import load_agent
 
-        return load_agent(path)
+        return load_agent(path, on_nan)
 
     def _flat(self, obs: Any, lead: int, mask: npt.ArrayLike | None) -> Array:
-        """Finite flat observations with their masks, (d,) or (B, d)."""
+        """Flat observations with their masks, (d,) or (B, d)."""
         space = self.policy.observation_space
         flat = flatten_batch(space, obs) if lead else flatten(space, obs)
-        if not np.isfinite(flat).all():
+        if self._raises and not np.isfinite(flat).all():
             *row, i = (int(n) for n in np.argwhere(~np.isfinite(flat))[0])
             where = entry(space, i) + (f" of observation {row[0]}" if row else "")
             raise NonFinite(f"{where} is {flat[(*row, i)]}, expected a finite number; mend the sensor or environment")
@@ -248,7 +269,7 @@ class Agent:
             raise InvalidInput("this policy has a memory, which act does not carry; use predict(obs, state)")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Agent, (self.policy, self.theta, self.info, self.seed)
+        return Agent, (self.policy, self.theta, self.info, self.seed, self.on_nan)
 
     def _draw(self, rows: int) -> Array:
         """Fresh noise for each row, (B, len(draws)); the number of the call is the step."""

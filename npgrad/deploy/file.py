@@ -13,9 +13,11 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,12 +60,14 @@ def save_agent(agent: Agent, path: str | PathLike[str]) -> None:
     write_atomically(Path(path), lambda file: write_archive(file, text, arrays))
 
 
-def load_agent(path: str | PathLike[str]) -> Agent:
+def load_agent(path: str | PathLike[str], on_nan: Any = "error") -> Agent:
     """Read an agent from a file that `save_agent` wrote, here or elsewhere; NumPy is all it needs.
 
     Parameters
     ----------
     path : path
+    on_nan : "error", or an action, optional
+        What the agent does where an observation has a NaN or an infinity.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def load_agent(path: str | PathLike[str]) -> Agent:
     ------
     CorruptFile
         If the file is damaged, foreign, or of a version this release cannot read.
+    InvalidInput
+        If `on_nan` is no action of this agent's.
     OSError
         If it cannot be opened.
 
@@ -88,10 +94,11 @@ def load_agent(path: str | PathLike[str]) -> Agent:
     1
     """
     try:
-        return _agent(*read_archive(Path(path)))
+        agent = _agent(*read_archive(Path(path)))
     except CorruptFile as error:
         line = " ".join(str(error).split())[:300]
         raise CorruptFile(f"{path} is no agent file that this npgrad {__version__} can read: {line}") from error
+    return replace(agent, on_nan=on_nan)
 
 
 def _agent(text: str, arrays: Mapping[str, Array]) -> Agent:

@@ -2,7 +2,7 @@
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -226,3 +226,46 @@ def test_masks_say_which_actions_are_allowed():
     plain = make_policy((Box(-1.0, 1.0, (2,)), Discrete(3)))
     with pytest.raises(InvalidInput, match="takes none"):
         Agent(plain, np.zeros(plain.n_params)).act(obs, mask=[1, 1, 1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("name", "stop"), [("discrete", 1), ("box", np.array([0.5, 2.0], np.float32)), ("dict", 0)])
+def test_an_action_of_ones_own_where_an_observation_is_not_finite(name, stop, bad):
+    agent = agent_for(name)
+    careful = replace(agent, on_nan=stop)
+    observations = [observation(name) for _ in range(4)]
+    place = observations[2]["place"] if name == "dict" else observations[2]
+    place[0] = bad
+    with pytest.raises(NonFinite):
+        agent.act(observations[2])
+    assert np.array_equal(careful.act(observations[2]), stop)
+    assert type(careful.act(observations[2])) is type(agent.act(observations[0]))
+    batch = careful.act_batch(stacked(observations))
+    assert np.array_equal(batch[2], stop)
+    good = [0, 1, 3]
+    assert np.array_equal(batch[good], agent.act_batch(stacked([observations[i] for i in good])))
+    action, _ = careful.predict(stacked(observations))
+    assert np.array_equal(action[2], stop)
+    assert pickle.loads(pickle.dumps(careful)).act(observations[2]) is not None
+
+
+def test_memory_passes_by_an_observation_that_is_not_finite():
+    policy = make_policy(pairs["discrete"], "recurrent", hidden=(4,))
+    agent = Agent(policy, rng.normal(size=policy.n_params), on_nan=0)
+    _, memory = agent.predict(np.ones(4), deterministic=True)
+    action, after = agent.predict(np.full(4, np.nan), memory, deterministic=True)
+    assert (action, after.tobytes()) == (0, memory.tobytes())
+
+
+@pytest.mark.parametrize("on_nan", ["stop", 17, 0.5, None, np.nan, [1, 2]])
+def test_what_follows_a_nan_must_be_an_action(on_nan):
+    with pytest.raises(InvalidInput, match=r"on_nan is .*expected 'error' or an action"):
+        agent_for("discrete", on_nan=on_nan)
+
+
+def test_a_mask_holds_where_an_observation_is_not_finite():
+    policy = make_policy(pairs["discrete"], masked=True)
+    agent = Agent(policy, np.zeros(policy.n_params), on_nan=1)
+    assert agent.act([np.nan, 0, 0, 0], mask=[False, False, True]) == 1
+    obs = np.array([[np.nan, 0, 0, 0], [0, 0, 0, 0]])
+    assert agent.act_batch(obs, mask=[[1, 0, 0], [0, 0, 1]]).tolist() == [1, 1]

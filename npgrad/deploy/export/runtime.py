@@ -35,15 +35,22 @@ class Policy:
             for _ in range(1 if kind == "categorical" else n)
         )
 
-    def act(self, obs: Any, noise: Any = None) -> Any:
+    def act(self, obs: Any, noise: Any = None, on_nan: Any = None) -> Any:
         """The action for one observation, or the actions for a batch with an axis more.
 
         Without noise the most likely one; with it, numbers of the kinds that `draws` names (uniform on (0, 1) or
-        standard normal), the one that it leads to. ValueError if an observation is not finite or of another shape.
+        standard normal), the one that it leads to. Where an observation is not finite, the action `on_nan`, or
+        ValueError if there is none; ValueError if one is of another shape.
         """
         x, one = self._rows(obs)
+        bad = ~np.isfinite(x)
+        if on_nan is None:
+            self._require_finite(x)
+        x[bad] = 0
         rows = None if noise is None else np.asarray(noise, np.float64).reshape(len(x), len(self.draws))
         action = self.map(self.latent(x, rows)).astype(self.action_dtype).reshape(len(x), *self.action_shape)
+        if on_nan is not None:
+            action[bad.any(axis=1)] = on_nan
         if not one:
             return action
         return int(action[0]) if self.action_shape == () else action[0]
@@ -51,6 +58,7 @@ class Policy:
     def log_prob(self, obs: Any, latent: Any) -> Any:
         """log π(latent | obs): a number, or one for each row of a batch."""
         x, one = self._rows(obs)
+        self._require_finite(x)
         y, a = self._y(x), np.asarray(latent).reshape(len(x), -1)
         total, i, j = np.zeros(len(x)), 0, 0
         for kind, n in self.heads:
@@ -79,10 +87,11 @@ class Policy:
         one = x.ndim == len(self.shape)
         if x.shape[x.ndim - len(self.shape) :] != self.shape or x.ndim > len(self.shape) + 1:
             raise ValueError(f"obs has shape {x.shape}, expected {self.shape}, or an axis more for a batch")
-        x = x.astype(self.dtype).reshape(1 if one else len(x), -1)
+        return x.astype(self.dtype).reshape(1 if one else len(x), -1), one
+
+    def _require_finite(self, x: Any) -> None:
         if not np.isfinite(x).all():
             raise ValueError("obs has a NaN or an infinity")
-        return x, one
 
     def _y(self, rows: Any) -> Any:
         n = rows.shape[1] - self.n_masked

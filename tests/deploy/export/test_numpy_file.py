@@ -89,6 +89,16 @@ def test_bad_observations(tmp_path):
         masked.act(np.zeros(9))
 
 
+def test_an_action_of_ones_own_where_an_observation_is_not_finite(tmp_path):
+    policy = exported(agent_of("linear softmax"), tmp_path)
+    obs = np.array([[0.1, 0.2, 0.3, 0.4], [0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, -np.inf]])
+    assert policy.act(obs, on_nan=2).tolist() == [policy.act(obs[0]), 2, 2]
+    assert policy.act(obs[1], on_nan=1) == 1
+    assert np.isnan(obs[1, 1])
+    continuous = exported(agent_of("relu, shared σ, clip"), tmp_path)
+    assert continuous.act(obs, on_nan=[0.0, 1.0])[1].tolist() == [0.0, 1.0]
+
+
 def test_what_it_cannot_write(tmp_path):
     full = make_policy((REALS, TWO), std="full")
     with pytest.raises(InvalidInput, match="FullGaussian cannot be exported"):
