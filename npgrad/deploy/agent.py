@@ -16,7 +16,7 @@ from .. import noise as philox
 from ..errors import InvalidInput, NonFinite
 from ..policies import Policy
 from ..spaces import Discrete, as_actions, contains, entry, flat_dim, flatten, flatten_batch, is_batch
-from ..types import Array
+from ..types import Array, BoolArray
 from ..validation import require_finite, require_shape, require_theta
 from .fast import fast_act
 
@@ -217,7 +217,7 @@ class Agent:
         latent, _, after = policy.act(self.theta, flat if finite is None else np.where(finite, flat, 0), noise, memory)
         actions = as_actions(policy.action_space, policy.action_map(latent))
         if finite is not None and not finite.all():
-            bad = ~finite.all(axis=1)
+            bad: BoolArray = ~np.all(finite, axis=1)
             actions[bad] = self.on_nan
             after = np.where(bad[:, None], 0 if memory is None else memory, after)
         return actions, after

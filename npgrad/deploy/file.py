@@ -1,6 +1,7 @@
 """The agent file: one `.npz` with arrays and a JSON header, never pickle.
 
-    header.json    format, version, policy (see `codec`), info, seed, SHA-256 of the arrays
+    header.json    format, version, policy (see `codec`), info, seed, SHA-256 of the arrays, and for other readers what
+                   the entries of a flat observation are called, in order
     theta.npy      θ, and one more member for each array of the policy
 
 The same agent gives the same bytes. Loading a file executes nothing in it and allocates no more than its size.
@@ -15,6 +16,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,12 @@ from ..types import Array
 from .agent import Agent
 from .archive import read_archive, write_archive
 from .codec import decode, encode
+from .program import entry_names
 
 __all__ = ["load_agent", "save_agent"]
 
 FORMAT, VERSION = "npgrad agent", 1
+MAX_NAMES = 1000  # of entries of an observation in the header
 MAX_WIDTH = 10**7  # numbers in an observation or a memory
 
 
@@ -56,6 +60,7 @@ def save_agent(agent: Agent, path: str | PathLike[str]) -> None:
     policy = encode(agent.policy, "policy", arrays)
     info = encode({**agent.info, "versions": _versions()}, "info", arrays)
     header = {"format": FORMAT, "version": VERSION, "policy": policy, "info": info, "seed": agent.seed}
+    header["observations"] = list(islice(entry_names(agent.policy.observation_space), MAX_NAMES))
     text = json.dumps(header | {"sha256": _digest(arrays)}, indent=1, allow_nan=False)
     write_atomically(Path(path), lambda file: write_archive(file, text, arrays))
 

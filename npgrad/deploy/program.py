@@ -24,7 +24,7 @@ from ..spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tup
 from ..spaces.kinds import spread
 from ..types import Array
 
-__all__ = ["Chain", "Head", "Layer", "Numbers", "Program"]
+__all__ = ["Chain", "Head", "Layer", "Numbers", "Program", "entry_names"]
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Program:
     def names(self) -> tuple[str, ...]:
         """What each entry of a flat observation is called, the mask's last."""
         masks = (f"1 if action {j} is allowed, else 0" for j in range(self.policy.n_masked))
-        return *_names(self.policy.observation_space), *masks
+        return *entry_names(self.policy.observation_space), *masks
 
     def weights(self, layer: Layer) -> tuple[Array, Array | None]:
         """W (n, m) and b (m,) of a layer, views of the numbers."""
@@ -246,13 +246,19 @@ def _require_actions(space: Space, distribution: Distribution) -> None:
         raise InvalidInput(f"{type(distribution).__name__} with action space {space} cannot be exported")
 
 
-def _names(space: Space, name: str = "obs") -> Iterator[str]:
-    """What each entry of a flattened x says."""
+def entry_names(space: Space, name: str = "obs") -> Iterator[str]:
+    """What each entry of a flattened x says, in order.
+
+    Examples
+    --------
+    >>> list(entry_names(Dict({"door": Discrete(2), "place": Box(0.0, 9.0, (1,))})))
+    ["1 if obs['door'] is 0, else 0", "1 if obs['door'] is 1, else 0", "obs['place'][0]"]
+    """
     match space:
         case Dict() | Tuple():
             keys: tuple[Any, ...] = space.names if isinstance(space, Dict) else tuple(range(len(space.parts)))
             for key, part in zip(keys, space.parts, strict=True):
-                yield from _names(part, f"{name}[{key!r}]")
+                yield from entry_names(part, f"{name}[{key!r}]")
         case Discrete():
             yield from (f"1 if {name} is {space.start + i}, else 0" for i in range(space.n))
         case MultiDiscrete():
