@@ -21,6 +21,9 @@ __all__ = ["cli", "debug_option", "main"]
 # name → where it is and what it does, so that help imports none of them
 COMMANDS = {
     "train": ("npgrad.cli.train:train", "Train an agent in an environment."),
+    "record": ("npgrad.cli.record:record", "Record demonstrations of an agent or a function."),
+    "clone": ("npgrad.cli.clone:clone", "Clone the behaviour in demonstrations."),
+    "dagger": ("npgrad.cli.dagger:dagger", "Learn from an expert who is asked about the learner's own states."),
     "eval": ("npgrad.cli.evaluate:evaluate", "Evaluate a trained agent in Gymnasium's original environment."),
     "plot": ("npgrad.cli.plot:plot", "Draw the learning curves of one run or many."),
     "compare": ("npgrad.cli.compare:compare", "Say which of two runs, or series of runs, is better, and how surely."),
