@@ -11,6 +11,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .algorithms.reinforce import REINFORCE
+    from .compiled_agent import compile_agent
     from .deploy import Agent, load_agent
     from .policies import make_policy
     from .rollouts import make_rollout
@@ -25,6 +26,7 @@ _WHERE = {
     "REINFORCE": "algorithms.reinforce",
     "State": "types",
     "certify": "verify.certify",
+    "compile_agent": "compiled_agent",
     "diagnose": "verify.diagnose",
     "evaluate_policy": "training",
     "load_agent": "deploy",
@@ -39,6 +41,7 @@ __all__ = [
     "State",
     "__version__",
     "certify",
+    "compile_agent",
     "diagnose",
     "evaluate_policy",
     "load_agent",
