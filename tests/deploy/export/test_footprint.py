@@ -1,17 +1,25 @@
 """What exported C needs of a device, cross-compiled for a Cortex-M4 and by the machine's own gcc."""
 
 import shutil
+import subprocess
 
 import pytest
 
-from npgrad.deploy.export import export_c, measure
+from npgrad.deploy.export import CORTEX_M4, export_c, measure
+from npgrad.deploy.export.footprint import STRICT
 from npgrad.errors import InvalidInput, MissingExtra
 from tests.deploy.zoo import agent_of
 
 HOST = ("gcc", ("-O2",))
+START = """
+int main(void);
+void _start(void);
+__attribute__((naked)) void _start(void) { __asm__("bl main\\n\\tmov r7, #1\\n\\tsvc 0"); }
+"""  # exit(main()), of Linux
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="there is no arm-none-eabi-gcc")
 
 
-@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="there is no arm-none-eabi-gcc")
+@needs_arm
 @pytest.mark.parametrize("precision", ["double", "float"])
 def test_cortex_m4(precision, tmp_path):
     agent = agent_of("mixture of kinds")
@@ -21,6 +29,25 @@ def test_cortex_m4(precision, tmp_path):
     assert constants < needs.flash < constants + 8192
     assert needs.ram == 0
     assert 0 < needs.stack["npg_act"] < needs.stack["npg_act_sampled"] < 1024
+
+
+@needs_arm
+@pytest.mark.skipif(shutil.which("qemu-arm") is None, reason="there is no qemu-arm")
+@pytest.mark.parametrize("name", ["mixture of kinds", "masked", "state σ, tanh", "normalised softmax"])
+def test_the_self_test_passes_on_arm(name, tmp_path):
+    """Code for a Cortex-M4, all warnings errors, emulated."""
+    source, _ = export_c(agent_of(name), tmp_path, "float", learning=True)
+    (tmp_path / "start.c").write_text(START)
+
+    def status():
+        gcc = ["arm-none-eabi-gcc", *CORTEX_M4, "-DNPG_SELF_TEST"]
+        subprocess.run([*gcc, *STRICT, "-O2", "-c", source, "-o", "npg.o"], cwd=tmp_path, check=True)
+        subprocess.run([*gcc, "-nostartfiles", "start.c", "npg.o", "-lm", "-o", "a.out"], cwd=tmp_path, check=True)
+        return subprocess.run(["qemu-arm", "-cpu", "cortex-a15", "./a.out"], cwd=tmp_path, check=False).returncode
+
+    assert status() == 0
+    source.write_text(source.read_text().replace("npg_golden_log_prob[8] = {", "npg_golden_log_prob[8] = {1 + "))
+    assert status() != 0
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no gcc")
