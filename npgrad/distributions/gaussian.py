@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..memory import recycled
 from ..types import Array
 from .base import RealActions, as_actions, require_rows
 
@@ -51,16 +52,15 @@ class DiagonalGaussian(RealActions):
     def log_prob(self, y: Array, act: Array) -> Array:
         """log p(a) = Σ_j −½ z_j² − log σ_j − ½ log 2π with z = (a − μ)/σ, shape (T,). S2, S4."""
         require_rows(self, y, act)
-        log_std = y[:, self.k :]
         z = self._standardised(y, act)
-        log_p: Array = -(0.5 * z * z + log_std + HALF_LOG_2PI).sum(axis=1)
+        log_p: Array = -(0.5 * z * z + y[:, self.k :] + HALF_LOG_2PI).sum(axis=1)
         return log_p
 
     def score(self, y: Array, act: Array) -> Array:
         """∂ log p/∂μ = (a − μ)/σ² and ∂ log p/∂log σ = ((a − μ)/σ)² − 1, shape (T, 2k). S2, S4."""
         require_rows(self, y, act)
         z = self._standardised(y, act)
-        return np.concatenate([z * np.exp(-y[:, self.k :]), z * z - 1], axis=1)
+        return _side_by_side(z * np.exp(-y[:, self.k :]), z * z - 1)
 
     def draw(self, y: Array, noise: Array) -> Array:
         """a = μ + σ ε with ε = noise, shape (T, k)."""
@@ -94,18 +94,24 @@ class DiagonalGaussian(RealActions):
         """In y: (m/σ_q, e^{2d} − 1); in y_other: (−m/σ_q, 1 − e^{2d} − m²); shapes (T, 2k). S9."""
         d, m, std_other = self._differences(y, y_other)
         mean, log_std = m / std_other, np.expm1(2 * d)
-        return np.concatenate([mean, log_std], axis=1), np.concatenate([-mean, -log_std - m * m], axis=1)
+        return _side_by_side(mean, log_std), _side_by_side(-mean, -log_std - m * m)
 
     def fisher(self, y: Array, v: Array) -> Array:
         """M v = (v_μ/σ², 2 v_{log σ}), shape (T, 2k). S10."""
-        return np.concatenate([v[:, : self.k] * np.exp(-2 * y[:, self.k :]), 2 * v[:, self.k :]], axis=1)
+        return _side_by_side(v[:, : self.k] * np.exp(-2 * y[:, self.k :]), 2 * v[:, self.k :])
 
     def _standardised(self, y: Array, act: Array) -> Array:
         """z = (a − μ)/σ in the dtype of y; the difference is taken in that of the actions, which may be finer."""
-        z: Array = (act - y[:, : self.k]) * np.exp(-y[:, self.k :])
+        z: Array = (np.asfortranarray(act) - y[:, : self.k]) * np.exp(-y[:, self.k :])
         return z.astype(y.dtype, copy=False)
 
     def _differences(self, y: Array, y_other: Array) -> tuple[Array, Array, Array]:
         """d = log σ_p − log σ_q, m = (μ_p − μ_q)/σ_q, and σ_q."""
         std_other = np.exp(y_other[:, self.k :])
         return y[:, self.k :] - y_other[:, self.k :], (y[:, : self.k] - y_other[:, : self.k]) / std_other, std_other
+
+
+def _side_by_side(mean: Array, log_std: Array) -> Array:
+    """(T, 2k) with contiguous columns: each half is used on its own, and rows of k are short for a loop."""
+    both = recycled((2 * mean.shape[1], len(mean)), np.result_type(mean, log_std))
+    return np.concatenate([mean.T, log_std.T], out=both).T

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInput
+from ..memory import recycled
 from ..types import Array, FloatArray, IntArray
 from ..validation import require_shape, require_theta
 
@@ -122,7 +123,7 @@ class CheckedLinearisation(ABC):
     def vjp_rows(self, w: npt.ArrayLike) -> Array:
         """Row t is J_tᵀ w_t: (T, K) → (T, P)."""
         w = self._argument("w", w, self.y.shape)
-        out = np.empty((len(w), self._n_params), self._dtype)
+        out = recycled((self._n_params, len(w)), self._dtype).T  # long columns are filled faster than short rows
         self._vjp_rows(w, out)
         return out
 
@@ -130,7 +131,7 @@ class CheckedLinearisation(ABC):
         """The rows summed over each segment offsets[i]:offsets[i+1]: (T, K) → (N, P)."""
         w = self._argument("w", w, self.y.shape)
         edges = checked_offsets(offsets, len(w))
-        out = np.empty((len(edges) - 1, self._n_params), self._dtype)
+        out = recycled((len(edges) - 1, self._n_params), self._dtype)
         self._vjp_segments(w, edges, out)
         return out
 

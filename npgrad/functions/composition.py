@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,7 +88,7 @@ class ConstantLinearisation(CheckedLinearisation):
     """y_t = θ, so J_t = I."""
 
     def _vjp(self, w: Array, out: Array) -> None:
-        np.sum(w, axis=0, out=out)
+        np.matmul(np.ones(len(w), w.dtype), w, out=out)
 
     def _jvp(self, v: Array) -> Array:
         return _repeat(v, len(self.y))
@@ -257,14 +257,14 @@ class ConcatenatedLinearisation(CheckedLinearisation):
         self, theta: Array, parts: Iterable[Linearisation], columns: Iterable[slice], params: Iterable[slice]
     ) -> None:
         self._parts = list(zip(parts, columns, params, strict=True))
-        super().__init__(theta, np.concatenate([part.y for part, _, _ in self._parts], axis=1))
+        super().__init__(theta, _side_by_side([part.y for part, _, _ in self._parts]))
 
     def _vjp(self, w: Array, out: Array) -> None:
         for part, k, p in self._parts:
             out[p] = part.vjp(w[:, k])
 
     def _jvp(self, v: Array) -> Array:
-        return np.concatenate([part.jvp(v[p]) for part, _, p in self._parts], axis=1)
+        return _side_by_side([part.jvp(v[p]) for part, _, p in self._parts])
 
     def _vjp_rows(self, w: Array, out: Array) -> None:
         for part, k, p in self._parts:
@@ -342,4 +342,9 @@ class Featured:
 
 def _repeat(row: Array, n_rows: int) -> Array:
     """`row` (K,) as every row of a new (T, K)."""
-    return np.tile(row, (n_rows, 1))
+    return np.repeat(row[:, None], n_rows, axis=1).T
+
+
+def _side_by_side(parts: Sequence[Array]) -> Array:
+    """The columns of all parts, each contiguous: distributions take some of them, and work on whole columns."""
+    return np.concatenate([part.T for part in parts]).T

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInput, UnknownName
+from ..memory import recycled
 from ..types import Array, FloatArray, IntArray
 from .base import CheckedLinearisation, FeedForward, checked_obs, consecutive, set_counts
 from .linear import Affine, Linear
@@ -26,20 +27,28 @@ class Activation:
     ----------
     value : callable
         z ↦ φ(z), which may be written over z.
-    slope : callable
-        φ(z) ↦ φ'(z): each slope follows from the value, so that z need not be kept.
+    times_slope : callable
+        (D, φ(z)) ↦ D ∘ φ'(z), written over D: each slope follows from the value, so that z need not be kept.
     gain : float
         Spectral norm of a hidden layer's first W.
     """
 
     value: Callable[[Array], Array]
-    slope: Callable[[Array], Array | float]
+    times_slope: Callable[[Array, Array], Array]
     gain: float
 
 
 def _tanh(z: Array) -> Array:
     out: Array = np.tanh(z, out=z)
     return out
+
+
+def _times_tanh_slope(D: Array, x: Array) -> Array:
+    slope = recycled(x.shape, x.dtype)
+    np.multiply(x, x, out=slope)
+    np.subtract(1, slope, out=slope)  # 1 − φ²
+    D *= slope
+    return D
 
 
 def _relu(z: Array) -> Array:
@@ -50,10 +59,15 @@ def _relu(z: Array) -> Array:
     return z
 
 
+def _times_relu_slope(D: Array, x: Array) -> Array:
+    D *= x.real > 0
+    return D
+
+
 ACTIVATIONS = {  # gains: Huang et al. 2022, The 37 implementation details of PPO
-    "tanh": Activation(value=_tanh, slope=lambda x: 1 - x * x, gain=2**0.5),
-    "relu": Activation(value=_relu, slope=lambda x: x.real > 0, gain=2**0.5),
-    "identity": Activation(value=lambda z: z, slope=lambda x: 1.0, gain=1.0),
+    "tanh": Activation(value=_tanh, times_slope=_times_tanh_slope, gain=2**0.5),
+    "relu": Activation(value=_relu, times_slope=_times_relu_slope, gain=2**0.5),
+    "identity": Activation(value=lambda z: z, times_slope=lambda D, x: D, gain=1.0),
 }
 
 
@@ -158,8 +172,7 @@ class MLPLinearisation(CheckedLinearisation):
         for layer, part in zip(reversed(self._layers), reversed(self._parts), strict=True):
             yield layer, part, D
             if layer is not self._layers[0]:
-                D = layer.vjp_x(D)
-                D *= self._phi.slope(layer.x)  # D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1})
+                D = self._phi.times_slope(layer.vjp_x(D), layer.x)  # D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1})
 
     def vjp_inputs(self, w: npt.ArrayLike) -> Array:
         """Row t is (∂y_t/∂x_t)ᵀ w_t = W_0 D_{0,t}: (T, K) → (T, d)."""
@@ -173,8 +186,8 @@ class MLPLinearisation(CheckedLinearisation):
     def _jvp(self, v: Array) -> Array:
         dz = self._layers[0].jvp(v[self._parts[0]])  # dz_0 = x_0 dW_0 + db_0
         for layer, part in zip(self._layers[1:], self._parts[1:], strict=True):
-            dz *= self._phi.slope(layer.x)  # dx_l = dz_{l−1} ∘ φ'(z_{l−1})
-            dz = layer.jvp(v[part], dz)  # dz_l = x_l dW_l + db_l + dx_l W_l
+            dx = self._phi.times_slope(dz, layer.x)  # dx_l = dz_{l−1} ∘ φ'(z_{l−1})
+            dz = layer.jvp(v[part], dx)  # dz_l = x_l dW_l + db_l + dx_l W_l
         return dz
 
     def _vjp_rows(self, w: Array, out: Array) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from .. import jit, noise, pool, spaces
 from ..envs import CompiledEnv
 from ..errors import InvalidInput
+from ..memory import Memory
 from ..noise.compiled import fill
 from ..policies import ComposedPolicy, Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
@@ -19,7 +20,6 @@ from .base import Layout, Live, blocks_of, continued, started
 from .fused import Dynamics, FusedBlock, Head, affine_of, forward, head_of
 from .gather import Gathering, Shape
 from .loop import roll
-from .memory import Memory
 
 __all__ = ["CompiledRollout"]
 

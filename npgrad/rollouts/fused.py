@@ -12,6 +12,7 @@ from .. import jit, noise
 from ..distributions import Categorical, DiagonalGaussian
 from ..envs import CompiledEnv
 from ..functions import Concatenated, Constant, Fixed, Function, Linear
+from ..memory import Memory
 from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
 from ..types import Array, FloatArray, IntArray
 from .gather import Recorded, Shape
@@ -36,7 +37,6 @@ from .kernel import (
     WIDTH,
     roll_block,
 )
-from .memory import Memory
 
 __all__ = ["Affine", "Dynamics", "FusedBlock", "Head", "affine_of", "forward", "head_of"]
 

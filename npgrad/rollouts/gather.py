@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import jit
+from ..memory import Memory
 from ..types import Array, Batch, FloatArray, IntArray
 from .kernel import HOW, LENGTH, MARK, OTHERS, SLOTS, START, STEPS, TERMINATED, TRUNCATED
-from .memory import Memory
 
 __all__ = ["Gathering", "Recorded", "Shape"]
 

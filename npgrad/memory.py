@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 import weakref
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Array
+__all__ = ["Memory", "recycled"]
 
-__all__ = ["Memory"]
+Array = npt.NDArray[Any]
 
 SMALL = 1 << 16  # bytes; below, fresh memory costs nothing
 KEPT = 1 << 30  # bytes that wait to be used again, at most
@@ -62,3 +63,11 @@ class Memory:
             self._free.append(block)
             while sum(map(len, self._free)) > KEPT:
                 self._free.pop(0)
+
+
+_SHARED = Memory()
+
+
+def recycled(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> Array:
+    """An array of whatever is there, from memory that all of the library shares."""
+    return _SHARED.array(shape, dtype)
