@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Search", "run_search"]
 
 JOURNAL, BEST = "trials.log", "best.json"
+POINTS = 10  # of a run where trials are compared
 
 
 @dataclass(frozen=True)
@@ -146,19 +147,16 @@ def _study(search: Search) -> Any:
 def _score(search: Search, values: Mapping[str, Any], trial: Any) -> float | None:
     """Mean over the seeds; None if the trial was cut short."""
     watch = _Watch(search.score, trial)
-    for seed in search.seeds:
-        if not watch.run(search.plan(values).with_settings(seed=seed)):
-            return None
-    return watch.mean
+    goes_on = (watch.run(search.plan(values).with_settings(seed=seed)) for seed in search.seeds)
+    return watch.mean if all(goes_on) else None
 
 
 class _Watch:
-    """Runs of one trial: reports every evaluation, and ends where the same share of other trials was better."""
+    """Runs of one trial: reports how they go, and ends where the median of the others was better at the same point."""
 
     def __init__(self, kind: str, trial: Any) -> None:
         self.kind, self.trial = kind, trial
         self.scores: list[float] = []  # of the runs so far
-        self.n_reports = 0
 
     @property
     def mean(self) -> float:
@@ -170,42 +168,43 @@ class _Watch:
         from ..training import train
         from .run import build
 
-        model, settings = build(plan), plan.settings
-        seen: list[tuple[int, float]] = [(0, 0.0)]  # timestep and mean return of every evaluation
-        first, n_due = self.n_reports, -(-settings.total_timesteps // (settings.eval_every or 1))
-        earlier = list(self.scores)
-        go_on = True
+        model, settings, total = build(plan), plan.settings, plan.settings.total_timesteps
+        earlier, seen = list(self.scores), [(0, 0.0)]  # timestep and mean return of every evaluation
+        reported = 0
 
-        def report(state: LoopState) -> bool:
-            nonlocal go_on
-            if state.evaluation is not None:
-                seen.append((state.state.timesteps, state.evaluation.result.mean_return))
-                self.scores = [*earlier, _score_of(seen, self.kind, seen[-1][0])]
-                due = min(seen[-1][0] // (settings.eval_every or 1), n_due)
-                for step in range(self.n_reports, first + due):  # at the same steps in every trial
-                    self.trial.report(self.mean, step)
-                self.n_reports = max(self.n_reports, first + due)
-                go_on = not self.trial.should_prune()
-            return go_on
+        def report(until: int, points: int) -> bool:
+            nonlocal reported
+            self.scores = [*earlier, _score_of(seen, self.kind, until)]
+            due = range(reported, min(points, POINTS))
+            for point in due:  # the same ones in every trial
+                self.trial.report(self.mean, len(earlier) * POINTS + point)
+            reported = max(reported, points)
+            return not (due and self.trial.should_prune())
+
+        def look(state: LoopState) -> bool:
+            if state.evaluation is None:
+                return True
+            timesteps = state.state.timesteps
+            seen.append((timesteps, state.evaluation.result.mean_return))
+            return report(timesteps, POINTS * timesteps // total)
 
         try:
-            train(
-                model.recipe_for(settings.total_timesteps),
+            result = train(
+                model.recipe_for(total),
                 seed=settings.seed,
-                total_timesteps=settings.total_timesteps,
+                total_timesteps=total,
                 evaluate=model.evaluate,
                 eval_every=settings.eval_every or 0,
                 eval_episodes=settings.eval_episodes,
                 stop_at=settings.stop_at,
-                callbacks=[report],
+                callbacks=[look],
             )
         finally:
             model.rollout.close()
-        self.scores = [*earlier, _score_of(seen, self.kind, max(seen[-1][0], settings.total_timesteps))]
-        for step in range(self.n_reports, first + n_due):
-            self.trial.report(self.mean, step)
-        self.n_reports = first + n_due
-        return go_on
+        if result.stopped == "interrupted":
+            raise KeyboardInterrupt
+        go_on = report(max(seen[-1][0], total), POINTS)
+        return go_on and result.stopped != "callback"
 
 
 def _score_of(seen: list[tuple[int, float]], kind: str, until: int) -> float:
