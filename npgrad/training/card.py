@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..deploy import Agent
+from ..functions import MLP, Concatenated, Constant, Fixed, Function, Linear
 from ..policies import ComposedPolicy
 from ..spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 from ..spaces.kinds import spread
 
-__all__ = ["an_observation", "card", "card_text", "seconds_per_action", "short_space"]
+__all__ = ["an_observation", "card", "card_text", "seconds_per_action", "short_function", "short_space"]
 
 CALLS = 2000
 
@@ -42,6 +43,7 @@ def card(agent: Agent, file: Path | None = None) -> dict[str, Any]:
         facts |= {"file": str(file), "bytes": file.stat().st_size}
     if isinstance(policy, ComposedPolicy):
         facts |= {"function": str(policy.function), "distribution": str(policy.distribution)}
+        facts["reads"] = f"{short_function(policy.function)} → {policy.distribution}"
     else:
         facts["policy_class"] = type(policy).__name__
     facts |= {
@@ -64,14 +66,13 @@ def card(agent: Agent, file: Path | None = None) -> dict[str, Any]:
 def card_text(facts: Mapping[str, Any], usual: Mapping[str, Any] | None = None) -> str:
     """The same as lines to read; settings that are as `usual` are left out."""
     get = facts.get
-    policy = f"{get('function')} → {get('distribution')}" if "function" in facts else get("policy_class")
     more = [
         f"{facts['parameters']:,} parameters, {facts['dtype']}",
         f"memory of {facts['memory']} numbers" if facts["memory"] else "",
         f"a mask over {facts['masked_actions']} actions" if facts["masked_actions"] else "",
         "observations normalised" if facts["normalised"] else "",
     ]
-    lines = [("policy", policy), ("", ", ".join(filter(None, more)))]
+    lines = [("policy", get("reads") or get("policy_class")), ("", ", ".join(filter(None, more)))]
     lines += [("observes", facts["observes"]), ("acts", facts["acts"])]
     if facts["action_map"] != "Identity()":
         lines.append(("", f"by {facts['action_map']}"))
@@ -81,7 +82,10 @@ def card_text(facts: Mapping[str, Any], usual: Mapping[str, Any] | None = None) 
     if get("mean_return") is not None:
         low, high = get("ci95") or (None, None)
         interval = f"95% interval {low:.1f} to {high:.1f}; " if low is not None else ""
-        lines.append(("score", f"{get('mean_return'):.1f}  ({interval}{get('eval_episodes')} greedy episodes)"))
+        episodes = f"{get('eval_episodes', 'some')} greedy episodes"
+        lines.append(("score", f"{get('mean_return'):.1f}  ({interval}{episodes})"))
+    else:
+        lines.append(("score", "not evaluated"))
     for name, called in (("env_kwargs", "made with"), ("hyperparameters", "settings"), ("versions", "versions")):
         known = _plain(usual or {}) if name == "hyperparameters" else {}
         own = {key: value for key, value in (get(name) or {}).items() if key not in known or known[key] != value}
@@ -129,6 +133,28 @@ def an_observation(space: Space) -> Any:
             return {name: an_observation(part) for name, part in space.spaces}
         case Tuple():
             return tuple(an_observation(part) for part in space.parts)
+
+
+def short_function(function: Function) -> str:
+    """A function in a few words: its widths.
+
+    Examples
+    --------
+    >>> short_function(Concatenated((MLP(3, 1, hidden=(8, 8)), Constant(3, 1))))
+    'MLP 3-8-8-1 tanh + Constant 1'
+    """
+    match function:
+        case Concatenated():
+            return " + ".join(map(short_function, function.parts))
+        case MLP():
+            widths = (function.n_in, *function.hidden, function.n_out)
+            return f"MLP {'-'.join(map(str, widths))} {function.activation}"
+        case Linear():
+            return f"Linear {function.n_in}-{function.n_out}"
+        case Constant() | Fixed():
+            return f"{type(function).__name__} {function.n_out}"
+        case _:
+            return str(function)
 
 
 def short_space(space: Space) -> str:

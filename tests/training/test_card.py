@@ -44,8 +44,7 @@ def test_everything_is_said(tmp_path):
     assert facts["bytes"] == (tmp_path / "agent.npz").stat().st_size
     text = card_text(facts, usual={"gamma": 1.0})
     for words in (
-        "MLP(n_in=3, n_out=1, hidden=(8,)",
-        "DiagonalGaussian(k=1)",
+        "MLP 3-8-1 tanh + Constant 1 → DiagonalGaussian(k=1)",
         f"{agent.policy.n_params} parameters, float64, observations normalised",
         "Box (3,) float32",
         "Box (1,) float32 in [-2, 2]",
@@ -65,6 +64,6 @@ def test_an_agent_that_says_nothing_of_itself():
     text = card_text(card(Agent(policy, np.zeros(policy.n_params))))
     assert "from      unknown" in text
     assert "memory of 4 numbers" in text
-    assert "score" not in text
+    assert "score     not evaluated" in text
     masked = make_policy((Box(-1.0, 1.0, (2,)), Discrete(3)), "linear", masked=True)
     assert "a mask over 3 actions" in card_text(card(Agent(masked, np.zeros(masked.n_params))))
