@@ -6,7 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,10 +17,11 @@ from ..deploy import Agent, load_agent
 from ..errors import InvalidInput, UnknownName, UnsupportedSpace
 from ..policies import Policy, make_policy
 from ..pool import usable_cores
-from ..rollouts import CompiledRollout, make_rollout
-from ..training import Callback, EvaluationResult, Recipe, train
+from ..rollouts import CompiledRollout, RemoteRollout, RolloutSource, make_rollout
+from ..training import Callback, EvaluationResult, Metrics, Recipe, train
 from ..types import Array, State
 from ..validation import require_positive
+from ..workers import Workers
 from .registry import ALGORITHMS, SPACES
 from .starting import begin_with
 
@@ -35,6 +36,33 @@ def initial_theta(policy: Policy, seed: int) -> Array:
 def unmasked(policy: Policy, obs: Array) -> Array:
     """The columns of obs that a normaliser sees: all but the mask."""
     return obs[:, : policy.n_obs - policy.n_masked]
+
+
+@dataclass(frozen=True)
+class Metered:
+    """A recipe that says how much it has sent to workers, and got from them."""
+
+    recipe: Recipe
+    workers: Workers
+
+    def init(self, seed: int) -> State:
+        """The state before the first iteration."""
+        return self.recipe.init(seed)
+
+    def step(self, state: State) -> tuple[State, Metrics]:
+        """One iteration, and its bytes."""
+        sent, received = self.workers.sent, self.workers.received
+        after, metrics = self.recipe.step(state)
+        figures = {
+            "time/bytes_sent": float(self.workers.sent - sent),
+            "time/bytes_received": float(self.workers.received - received),
+            "time/units_lost": float(self.workers.lost),
+        }
+        return after, replace(metrics, values={**metrics.values, **figures})
+
+    def agent(self, state: State) -> Agent:
+        """What is saved and deployed."""
+        return self.recipe.agent(state)
 
 
 class Algorithm(ABC):
@@ -60,6 +88,10 @@ class Algorithm(ABC):
         Passed to `gymnasium.make`.
     fresh : bool, optional
         Make a Gymnasium environment anew for each episode, as those need that carry state across resets.
+    n_blocks : int, optional
+        Blocks of `n_envs` environments, where an algorithm collects steps; threads and workers share them out.
+    workers : Workers, optional
+        Who rolls out in other processes, as `npgrad.workers.open_workers` gives; they change no result.
     **settings
         The fields of the algorithm's `Settings`.
 
@@ -74,6 +106,7 @@ class Algorithm(ABC):
     name: ClassVar[str]
     Settings: ClassVar[type[Any]]
     n_envs: ClassVar[int | None] = None  # environments side by side, where the algorithm has a usual number
+    shares_out: ClassVar[bool] = True  # whether there are units that several can compute at a time
 
     def __init__(
         self,
@@ -87,6 +120,8 @@ class Algorithm(ABC):
         n_envs: int | None = None,
         env_kwargs: dict[str, Any] | None = None,
         fresh: bool = False,
+        n_blocks: int = 1,
+        workers: Workers | None = None,
         **settings: Any,
     ) -> None:
         known = [f.name for f in fields(self.Settings)]
@@ -102,14 +137,15 @@ class Algorithm(ABC):
             )
         self.seed, self.threads = seed, threads
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
-        self.rollout = make_rollout(env, engine, n_envs or self.n_envs, fresh, **(env_kwargs or {}))
+        self.workers = workers
+        self.rollout = self._rollout(env, engine, n_envs or self.n_envs, fresh, n_blocks, env_kwargs or {})
         self._require_space()
         if isinstance(policy, str):
             policy = make_policy(self.rollout, policy, masked=self.rollout.n_masked > 0, **(policy_kwargs or {}))
         elif policy_kwargs:
             raise InvalidInput(f"policy_kwargs are {policy_kwargs}, but the policy is made already; pass its name")
-        self.policy = policy
-        self.recipe: Recipe = self.make_recipe(self.settings)
+        self.policy = self.policy_for(policy)
+        self.recipe: Recipe = self._metered(self.make_recipe(self.settings))
         self.state: State | None = None
         self._agent: Agent | None = None
 
@@ -123,6 +159,10 @@ class Algorithm(ABC):
                 f"{self.rollout.env_id} are {self.rollout.action_space}; choose one of {', '.join(others)}"
             )
 
+    def policy_for(self, policy: Policy) -> Policy:
+        """The policy that the algorithm learns, of the one that was asked for: the same, unless it says otherwise."""
+        return policy
+
     @abstractmethod
     def make_recipe(self, settings: Any) -> Recipe:
         """The recipe with these settings."""
@@ -132,7 +172,18 @@ class Algorithm(ABC):
         settings = self.settings
         if getattr(settings, "learning_rate_schedule", "constant") == "constant" or settings.schedule_steps is not None:
             return self.recipe
-        return self.make_recipe(replace(settings, schedule_steps=total_timesteps))
+        return self._metered(self.make_recipe(replace(settings, schedule_steps=total_timesteps)))
+
+    def _rollout(self, env: Any, engine: str, n_envs: int | None, fresh: bool, n_blocks: int, kwargs: Any) -> Any:
+        """Of this process, or by workers."""
+        if self.workers is None:
+            return make_rollout(env, engine, n_envs, fresh, n_blocks, **kwargs)
+        if not self.shares_out:
+            raise InvalidInput(f"workers are given, but {self.name} goes step by step and has no units to share out")
+        return RemoteRollout(RolloutSource(env, engine, n_envs, fresh, n_blocks, tuple(kwargs.items())), self.workers)
+
+    def _metered(self, recipe: Recipe) -> Recipe:
+        return recipe if self.workers is None else Metered(recipe, self.workers)
 
     def state_from(self, agent: Agent) -> State:
         """The state of a run that begins with an agent's θ, and with its normaliser where observations are normalised.
@@ -148,7 +199,8 @@ class Algorithm(ABC):
     @property
     def env_description(self) -> str:
         """The environment and its engine in a line."""
-        engine = "compiled twin" if isinstance(self.rollout, CompiledRollout) else "Gymnasium"
+        here = self.rollout.here if isinstance(self.rollout, RemoteRollout) else self.rollout
+        engine = "compiled twin" if isinstance(here, CompiledRollout) else "Gymnasium"
         actions = self.rollout.action_space
         acts = f"{actions.n} actions" if isinstance(actions, spaces.Discrete) else f"actions {actions}"
         return (

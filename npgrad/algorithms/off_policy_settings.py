@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
-from .settings import OPTIMIZER_NAMES, CriticSettings, hyper, require_known
+from .settings import OPTIMIZER_NAMES, CriticSettings, SharedSettings, hyper, require_known
 
-__all__ = ["OffPolicySettings"]
+__all__ = ["DPGSettings", "OffPolicySettings"]
 
 RATIO_NAMES = ("step", "causal", "trajectory", "per-decision")
 WEIGHTING_NAMES = ("importance", "clipped", "self-normalised")
 BEHAVIOUR_NAMES = ("own", "mixture")
+DPG_CRITIC_NAMES = ("mlp", "compatible")
 OFF_POLICY_BASELINES = ("value", "leave-one-out", "none")
 
 
@@ -70,3 +71,47 @@ class OffPolicySettings(CriticSettings):
             )
         if self.baseline == "leave-one-out" and self.n_episodes < 2:
             raise InvalidInput("baseline leave-one-out looks at the other episodes; give n_episodes of at least 2")
+
+
+@dataclass(frozen=True)
+class DPGSettings(SharedSettings):
+    """Hyper-parameters of the deterministic policy gradient.
+
+    Examples
+    --------
+    >>> DPGSettings().critic
+    'mlp'
+    """
+
+    n_steps: int = hyper(16, "timesteps of every environment in an iteration")
+    n_updates: int = hyper(64, "updates of critic and policy in an iteration")
+    batch_size: int = hyper(64, "transitions of an update, from all that are remembered")
+    buffer_size: int = hyper(50_000, "transitions that are remembered")
+    learning_starts: int = hyper(1000, "timesteps before the first update")
+    sigma: float = hyper(0.1, "σ of the exploration noise, in half widths of bounded actions, else as it is")
+    learning_rate: float = hyper(1e-3, "step size α of the policy")
+    gamma: float = hyper(0.99, "discount factor γ")
+    tau: float = hyper(0.01, "τ: how much of an update the target networks take over")
+    critic: str = hyper("mlp", "Q as a perceptron, or compatible with the policy", DPG_CRITIC_NAMES)
+    critic_hidden: tuple[int, ...] = hyper((64, 64), "hidden units of the critic's perceptron")
+    critic_learning_rate: float = hyper(3e-3, "step size of the critic")
+    optimizer: str = hyper("adam", "how the policy's gradient becomes a step", OPTIMIZER_NAMES)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from ..validation import require_positive, require_probability  # they import NumPy, which help does without
+
+        for name in ("n_steps", "n_updates", "batch_size", "buffer_size", "sigma", "learning_rate", "tau"):
+            require_positive(name, getattr(self, name))
+        require_positive("critic_learning_rate", self.critic_learning_rate)
+        for name in ("gamma", "tau"):
+            require_probability(name, getattr(self, name))
+        require_known("critic", self.critic, DPG_CRITIC_NAMES)
+        require_known("optimizer", self.optimizer, OPTIMIZER_NAMES)
+        if self.learning_starts < 0:
+            raise InvalidInput(f"learning_starts is {self.learning_starts}, expected a number of at least 0")
+        if self.batch_size > self.buffer_size:
+            raise InvalidInput(
+                f"batch_size is {self.batch_size}, but only buffer_size = {self.buffer_size} are remembered; "
+                "make one smaller or the other larger"
+            )

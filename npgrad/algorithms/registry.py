@@ -97,6 +97,12 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
         Settings=off_policy_settings.OffPolicySettings,
         where="npgrad.algorithms.offpolicy:OffPolicy",
     ),
+    "dpg": AlgorithmEntry(
+        summary="deterministic policy gradient: up the critic's slope in the action, with noise and replay",
+        action_spaces=("Box",),
+        Settings=off_policy_settings.DPGSettings,
+        where="npgrad.algorithms.dpg:DPG",
+    ),
     "es": AlgorithmEntry(
         summary="evolution strategies: antithetic pairs, shaped returns",
         action_spaces=SPACES,

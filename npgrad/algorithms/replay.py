@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..critics import visited
 from ..estimators import Behaviour
 from ..policies import ComposedPolicy, Policy
 from ..policies.normaliser import Normaliser
-from ..types import Array, Batch, concatenate
+from ..types import Array, Batch, IntArray, concatenate
 
-__all__ = ["BatchReplay"]
+__all__ = ["BatchReplay", "TransitionReplay"]
 
 PER_STEP = ("obs", "act", "rew", "logp")
 PER_EPISODE = ("terminated", "truncated", "final_obs", "episode", "start")
@@ -59,6 +60,46 @@ class BatchReplay:
             layer = Normaliser(group["mean"][m], group["std"][m]) if "mean" in group else None
             behaviours.append(Behaviour(policy.with_normaliser(layer) if layer else policy, group["theta"][m], count))
         return _batch(group), behaviours
+
+
+@dataclass(frozen=True)
+class TransitionReplay:
+    """The last transitions (o, a, r, o'), whoever made them.
+
+    Parameters
+    ----------
+    size : int
+        How many are kept.
+
+    Examples
+    --------
+    >>> batch = Batch(obs=np.array([[0.0], [1.0], [5.0]]), act=np.zeros((3, 1)), rew=np.array([1.0, 2.0, 3.0]),
+    ...               logp=np.zeros(3), offsets=[0, 2, 3], terminated=[True, False], truncated=[False, True],
+    ...               final_obs=np.array([[2.0], [6.0]]))
+    >>> group = TransitionReplay(2).add({}, batch)
+    >>> drawn = TransitionReplay.read(group, np.array([1, 0, 1]))
+    >>> drawn.obs[:, 0], drawn.final_obs[:, 0], drawn.terminated
+    (array([5., 1., 5.]), array([6., 2., 6.]), array([False,  True, False]))
+    """
+
+    size: int
+
+    def add(self, group: dict[str, Array], batch: Batch) -> dict[str, Array]:
+        """The group with the transitions of a batch more, the oldest left out where there are too many."""
+        states, _, edges = visited(batch)
+        ended = np.zeros(batch.n_steps, dtype=np.bool_)
+        ended[batch.offsets[1:] - 1] = batch.terminated
+        new = {"obs": batch.obs, "act": batch.act, "rew": batch.rew, "terminated": ended}
+        new["final_obs"] = np.delete(states, edges[:-1], axis=0)  # s_{t+1} of every row
+        old = group or {name: array[:0] for name, array in new.items()}
+        return {name: np.concatenate([old[name], array])[-self.size :] for name, array in new.items()}
+
+    @staticmethod
+    def read(group: dict[str, Array], rows: IntArray) -> Batch:
+        """Some of the transitions, each as a segment of one step."""
+        drawn = {name: array[rows] for name, array in group.items()}
+        n = len(rows)
+        return Batch(**drawn, logp=np.zeros(n), offsets=np.arange(n + 1), truncated=~drawn["terminated"])
 
 
 def _layer(policy: Policy) -> dict[str, Array]:

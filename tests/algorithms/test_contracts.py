@@ -19,6 +19,7 @@ SMALL = {  # settings with which a few hundred steps are several iterations
     "offpolicy": {"n_episodes": 4, "n_updates": 3},
     "a3c": {"n_turns": 8},
     "online": {"n_steps": 50},
+    "dpg": {"n_steps": 8, "batch_size": 16, "learning_starts": 0, "n_updates": 3},
     "es": {"n_pairs": 3},
     "ars": {"n_delta": 3, "n_top": 2, "normalize_observations": True},
     "fd": {"n_episodes": 1},
@@ -46,7 +47,11 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
 LOCK_FREE = {"a3c"}  # with more than one thread updates come in another order each time, and it says so
 
 
-def make(name, env="CartPole-v1", **kwargs):
+ENV = {"dpg": "Pendulum-v1"}  # CartPole for all others
+
+
+def make(name, env=None, **kwargs):
+    env = env or ENV.get(name, "CartPole-v1")
     small = {"policy_kwargs": {"hidden": (4,)}, "n_envs": 4} | SMALL[name]
     return ALGORITHMS[name].load()(env, **(small | kwargs))
 
