@@ -11,9 +11,15 @@ from .rows import Row
 __all__ = ["GROUPS", "chosen"]
 
 GROUPS = {  # group → where its rows are, and its heading
+    "solve": ("processes:process_rows", "From nothing to solved"),
+    "rollouts": ("collecting:collecting_rows", "Rollouts"),
     "gradients": ("gradients:gradient_rows", "Gradients"),
     "scores": ("gradients:gradient_rows", "Score matrices"),
     "fisher": ("gradients:gradient_rows", "Fisher products"),
+    "returns": ("collecting:collecting_rows", "Returns"),
+    "act": ("processes:process_rows", "One action"),
+    "start": ("processes:process_rows", "Imports and start"),
+    "threads": ("processes:process_rows", "A second thread"),
 }
 
 

@@ -94,12 +94,8 @@ def _candidates(
     for n in range(1, min(2, n_cores()) + 1):
         function = work(*given, stack.enter_context(thread_pool(n)))
         made[f"npgrad, {n} thread{'s' * (n > 1)}"] = Ours(function, digest(function()[rows]))
-    for n in range(1, min(2, n_cores()) + 1):
-        for remote in peers.start("torch", case, threads=n, **settings).values():
-            made[f"torch, {n} thread{'s' * (n > 1)}"] = remote
-    for remote in peers.start("jax", case, **settings).values():
-        made["JAX"] = remote
-    return made
+        made |= peers.start("torch", case, f"torch, {n} thread{'s' * (n > 1)}", threads=n, **settings)
+    return made | dict(peers.start("jax", case, "JAX", **settings))
 
 
 def _row(

@@ -33,11 +33,12 @@ def environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Remote:
-    """A case in a peer's process, as a `Clock`; and the digest of what it computes."""
+    """A case in a peer's process, as a `Clock`; the digest of what it computes, and the units of work of a call."""
 
     peer: Peer
     case: int
     digest: list[float] | None
+    units: float = 1.0
 
     def seconds(self, calls: int) -> float:
         """How long `calls` calls take there."""
@@ -86,10 +87,10 @@ class Peer:
             raise InvalidInput(f"{self.name} cannot do {request.get('case', request['do'])}: {answer['error']}")
         return answer
 
-    def start(self, case: str, **settings: Any) -> Remote:
+    def start(self, case: str, units: float = 1.0, **settings: Any) -> Remote:
         """Prepare a case there."""
         answer = self.ask(do="start", case=case, **{"with": settings})
-        return Remote(self, answer["case"], answer["digest"])
+        return Remote(self, answer["case"], answer["digest"], units)
 
     def close(self) -> None:
         """End the process."""
@@ -124,14 +125,14 @@ class Peers:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def start(self, name: str, case: str, **settings: Any) -> Mapping[str, Remote]:
-        """A case of a peer under the peer's name, or nothing where it is not installed."""
+    def start(self, name: str, case: str, label: str, **settings: Any) -> Mapping[str, Remote]:
+        """A case of a peer under a label, or nothing where the peer is not installed."""
         if name not in self.names or self.python is None:
             return {}
         if name not in self._running:
             peer = self._running[name] = Peer(self.python, name)
             self._stack.callback(peer.close)
-        return {name: self._running[name].start(case, **settings)}
+        return {label: self._running[name].start(case, **settings)}
 
     def clear(self) -> None:
         """Let all peers forget their cases."""

@@ -45,10 +45,10 @@ def figure(row: Row, seconds: float) -> str:
     --------
     >>> figure(Row("x", "", lambda peers, stack: {}), 0.0021)
     '2.1 ms'
-    >>> figure(Row("y", "", lambda peers, stack: {}, work=6e4, unit="steps"), 1e-3)
+    >>> figure(Row("y", "", lambda peers, stack: {}, unit="steps"), 1 / 6e7)
     '60 M steps/s'
     """
-    return _rate(row.work / seconds, row.unit) if row.unit else shown_time(seconds)
+    return _rate(1 / seconds, row.unit) if row.unit else shown_time(seconds)
 
 
 def _rate(rate: float, unit: str) -> str:
@@ -84,7 +84,7 @@ def _verdict(row: Row, found: Measured, goal: Goal) -> Verdict | None:
     if ours is None:
         return None
     seconds = found.median(ours)
-    value, sense = (row.work / seconds, 1) if row.unit else (seconds, -1)  # more is better, or less
+    value, sense = (1 / seconds, 1) if row.unit else (seconds, -1)  # more is better, or less
     beyond = goal.beyond is not None and sense * value >= sense * goal.beyond
     target = goal.beyond if beyond and goal.beyond is not None else goal.reach
     reached = sense * value >= sense * goal.reach

@@ -26,10 +26,13 @@ class Ours:
         One call of the work.
     digest : list of float, optional
         Of its result, see `npgrad.bench.peers.problems.digest`.
+    units : float, optional
+        Units of work a call.
     """
 
     function: Callable[[], object]
     digest: list[float] | None = None
+    units: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,8 @@ class Row:
     candidates : function
         ``(peers, stack) → {name: candidate}``, npgrad first; the stack is closed after the measurement.
     goals : tuple of Goal
-    work : float, optional
-        Units of work a call: then rates are shown instead of times.
     unit : str, optional
-        What a unit is called.
+        What a unit of work is called: then rates are shown instead of times.
     rounds : int, optional
     budget : float, optional
         Seconds, see `compare`.
@@ -82,7 +83,6 @@ class Row:
     text: str
     candidates: Callable[[Peers, ExitStack], Mapping[str, Candidate | Ours]]
     goals: tuple[Goal, ...] = ()
-    work: float = 1.0
     unit: str = ""
     rounds: int = 21
     budget: float = 5.0
@@ -96,7 +96,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of every candidate of a row, round by round.
+    """Seconds a unit of work of every candidate of a row, round by round.
 
     Examples
     --------
@@ -109,9 +109,9 @@ class Measured:
     seconds: Mapping[str, list[float]]
 
     @classmethod
-    def of(cls, name: str, timings: list[Timing]) -> Measured:
-        """From `compare`."""
-        return cls(name, {timing.name: timing.seconds.tolist() for timing in timings})
+    def of(cls, name: str, timings: list[Timing], units: Mapping[str, float]) -> Measured:
+        """From `compare`, and how many units of work a call was."""
+        return cls(name, {timing.name: (timing.seconds / units.get(timing.name, 1.0)).tolist() for timing in timings})
 
     def best(self, *prefixes: str) -> str | None:
         """The candidate with the smallest median among those whose names begin so."""
@@ -154,7 +154,8 @@ def measure(row: Row, peers: Peers) -> Measured:
         }
         _require_agreement(row, digests)
         timed = {name: each.function if isinstance(each, Ours) else each for name, each in candidates.items()}
-        return Measured.of(row.name, compare(timed, row.rounds, row.budget))
+        units = {name: getattr(each, "units", 1.0) for name, each in candidates.items()}
+        return Measured.of(row.name, compare(timed, row.rounds, row.budget), units)
 
 
 def _require_agreement(row: Row, digests: Mapping[str, list[float]]) -> None:

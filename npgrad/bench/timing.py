@@ -19,7 +19,10 @@ FEWEST = 5  # rounds, however long they take
 
 
 class Clock(Protocol):
-    """A candidate that measures itself: work in another process, or a process from its start."""
+    """A candidate that measures itself: work in another process, or a process from its start.
+
+    If it has an attribute `once` that is true, each measurement is one call, and none is made before the first.
+    """
 
     def seconds(self, calls: int) -> float:
         """How long `calls` calls take."""
@@ -105,7 +108,7 @@ def compare(candidates: Mapping[str, Candidate], rounds: int = 15, budget: float
     if not candidates or rounds < 1:
         raise InvalidInput(f"{len(candidates)} candidates and {rounds} rounds, expected at least one of each")
     clocks: dict[str, Clock] = {name: _Here(f) if callable(f) else f for name, f in candidates.items()}
-    calls = {name: _calls_needed(clock) for name, clock in clocks.items()}
+    calls = {name: 1 if getattr(clock, "once", False) else _calls_needed(clock) for name, clock in clocks.items()}
     seconds: dict[str, list[float]] = {name: [] for name in clocks}
     began = time.perf_counter()
     for i in range(rounds):

@@ -41,7 +41,7 @@ def test_candidates_that_disagree_are_refused(wrong):
 
 def test_goals():
     found = Measured("x", {"npgrad, 1 thread": [2.0] * 5, "npgrad, 2 threads": [1.0] * 5, "torch": [3.0] * 5})
-    rate = Row("x", "", None, (Goal(3.0, 5.0), Goal(6.0), Goal(4.0)), work=5.0, unit="steps")
+    rate = Row("x", "", None, (Goal(0.6, 1.0), Goal(1.2), Goal(0.8)), unit="steps")
     assert [(v.reached, v.beyond, round(v.short, 3)) for v in verdicts(rate, found)] == [
         (True, True, 0),
         (False, False, 0.167),

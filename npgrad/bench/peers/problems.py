@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["digest", "gradient_problem", "returns_problem", "weights_of"]
+__all__ = ["CARTPOLE", "digest", "gradient_problem", "returns_problem", "weights_of"]
+
+CARTPOLE = [[-0.15, 0.15], [-0.3, 0.3], [-1.5, 1.5], [-1.5, 1.5]]  # W of a softmax that balances for some 200 steps
 
 
 def gradient_problem(d: int, k: int, hidden: list[int], n: int, dtype: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import gymnax
 import jax
 import jax.numpy as jnp
+from problems import CARTPOLE
 
 Case = tuple[Callable[[], object], list[float] | None]
 
@@ -18,7 +19,7 @@ def about() -> str:
 
 def cartpole(n_envs: int, steps: int) -> Case:
     env, params = gymnax.make("CartPole-v1")
-    W = jnp.asarray([[-0.15, 0.15], [-0.3, 0.3], [-1.5, 1.5], [-1.5, 1.5]])
+    W = jnp.asarray(CARTPOLE)
 
     @jax.jit
     def roll(key: Any) -> Any:

@@ -32,7 +32,7 @@ def act(d: int, k: int, hidden: list[int]) -> Case:
     torch.set_num_threads(1)
     policy = ActorCriticPolicy(Box(-9, 9, (d,)), Discrete(k), lambda _: 1e-3, net_arch=list(hidden))
     obs = np.linspace(-1, 1, d, dtype=np.float32)
-    return lambda: policy.predict(obs), None
+    return lambda: policy.predict(obs, deterministic=True), None
 
 
 CASES: dict[str, Callable[..., Case]] = {"act": act}
