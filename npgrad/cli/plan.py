@@ -21,6 +21,7 @@ MAY_CHANGE = (
 )  # on resume  # fmt: skip
 NOT_KEPT = ("out", "resume", "callback", "quiet")
 NO_END = 10**15  # timesteps of a run that ends by the clock
+OF_OTHERS = ("leave-one-out", "constant", "optimal", "optimal-per-coordinate")  # baselines of the other episodes
 OF_A_FOLDER = ("environment", "versions")  # in config.json, but no settings
 GROUPS = ("hyperparameters", "policy_options")  # settings in config.json one level down
 
@@ -101,6 +102,11 @@ def _require_sense(given: Mapping[str, Any], settings: TrainSettings, hyper: Map
     if given.get("stop_at") is not None and given.get("eval_every") == 0:
         raise InvalidInput(
             f"stop_at is {given['stop_at']:g}, but with --eval-every 0 nothing is evaluated before the end; drop one"
+        )
+    if hyper.get("n_episodes") == 1 and hyper.get("baseline") in OF_OTHERS:
+        raise InvalidInput(
+            f"n_episodes is 1, but baseline {hyper['baseline']} is made of the other episodes; give 2 or more, or "
+            "--baseline none"
         )
     for option, policies in (("hidden", ("mlp", "recurrent")), ("activation", ("mlp",))):
         if option in given and settings.policy not in policies:
