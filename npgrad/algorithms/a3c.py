@@ -143,6 +143,7 @@ class A3C(Algorithm):
     """
 
     name = "a3c"
+    shares_out = False
     Settings = A3CSettings
     n_envs = 8
 

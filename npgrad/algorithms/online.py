@@ -359,6 +359,7 @@ class Online(Algorithm):
     """
 
     name = "online"
+    shares_out = False
     Settings = OnlineSettings
     n_envs = 1
 

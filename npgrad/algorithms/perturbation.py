@@ -11,10 +11,12 @@ from ..deploy import Agent
 from ..estimators import EvolutionStrategy, FiniteDifferences, centred_ranks
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..policies import Policy
+from ..rollouts import RemoteRollout
 from ..training import Metrics
 from ..types import Array, FloatArray, State
 from .base import Algorithm, initial_theta
 from .perturbation_settings import ARSSettings, ESSettings, FDSettings, PerturbationSettings, PGPESettings
+from .remote_trials import RemoteTrials
 from .trials import Trials
 
 __all__ = ["ARS", "ES", "FD", "PGPE", "trials_of"]
@@ -25,6 +27,9 @@ class FromTrials:
     """What the recipes here share: a policy, and agents."""
 
     trials: Trials
+
+    def __post_init__(self) -> None:
+        self.trials.belong_to(self)
 
     @property
     def policy(self) -> Policy:
@@ -116,10 +121,15 @@ class Differences(FromTrials):
         """One iteration."""
         judged = self.trials.open(state)
 
-        def objective(theta: Array, i: int) -> FloatArray:
-            return self.trials(judged, state, theta[None])
+        asked: list[Array] = []
 
-        estimate = self.estimator(objective, state.theta)
+        def ask(theta: Array, i: int) -> FloatArray:
+            asked.append(theta)
+            return np.zeros(1)
+
+        self.estimator(ask, state.theta)
+        known = iter(self.trials(judged, state, np.stack(asked)))  # all at once, so that they are shared out
+        estimate = self.estimator(lambda theta, i: np.array([next(known)]), state.theta)
         theta, moments = self.optimizer.step(state.theta, estimate.gradient, state.group("optimizer"))
         figures = {"train/gradient_norm": float(np.linalg.norm(estimate.gradient))}
         return self.trials.close(judged, state, theta, figures, optimizer=moments)
@@ -161,14 +171,18 @@ class ParameterExploration(FromTrials):
 
 def trials_of(algorithm: Algorithm, settings: PerturbationSettings) -> Trials:
     """The trials that settings ask for, in an algorithm's environment."""
-    return Trials(
-        rollout=algorithm.rollout,
+    rollout = algorithm.rollout
+    trials = Trials(
+        rollout=rollout,
         policy=algorithm.policy,
         n_episodes=settings.n_episodes,
         deterministic=settings.deterministic,
         normalize_observations=settings.normalize_observations,
         executor=algorithm.executor,
     )
+    if isinstance(rollout, RemoteRollout):
+        return RemoteTrials(**vars(trials), workers=rollout.workers, source=rollout.source)
+    return trials
 
 
 def standardised(returns: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,9 @@ class Trials:
             judged.lengths.append(lengths)
             judged.seen = judged.seen.merge(seen)
         return np.array([returns.mean() for returns, _, _ in results])
+
+    def belong_to(self, recipe: Any) -> None:
+        """Told by the recipe that stands on these trials."""
 
     def judge(self, judged: Judged, state: State, thetas: Array, first: int) -> list[Outcome]:
         """The episodes from `first` with each θ."""

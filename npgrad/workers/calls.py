@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from ..errors import InvalidInput, WorkerFailure
@@ -16,6 +18,8 @@ from ..pool import single_blas_thread
 
 __all__ = ["Garbage", "answer", "opened", "packed", "prepare"]
 
+HERE = os.urandom(8)  # tells processes apart, together with their numbers
+_held = ExitStack()
 DIGEST = 16  # bytes of the checksum in front of an answer
 
 
@@ -31,15 +35,16 @@ def packed(function: Callable[[Any], Any], unit: Any) -> bytes:
     PicklingError, AttributeError, TypeError
         If the function or its argument cannot be sent.
     """
-    return pickle.dumps((function, unit), protocol=5)
+    return pickle.dumps(((HERE, os.getpid()), function, unit), protocol=5)
 
 
 def answer(call: bytes) -> bytes:
     """The result of a call, or the error it raised, behind a checksum."""
     try:
-        with single_blas_thread():
-            function, unit = pickle.loads(call)
-            content = _pickled((True, function(unit)))
+        sender, function, unit = pickle.loads(call)
+        if sender != (HERE, os.getpid()):
+            one_blas_thread()  # the sender itself may be in the midst of matrix products
+        content = _pickled((True, function(unit)))
     except (Exception, SystemExit) as error:
         content = _pickled((False, error))
     return hashlib.blake2b(content, digest_size=DIGEST).digest() + content
@@ -78,6 +83,12 @@ def _pickled(content: tuple[bool, Any]) -> bytes:
             return pickle.dumps((False, InvalidInput(str(result))), protocol=5)
         what = f"cannot be sent: {error}" if done else f"raised {type(result).__name__}: {result}"
         return pickle.dumps((False, WorkerFailure(f"what a worker computed {what}")), protocol=5)
+
+
+@functools.cache
+def one_blas_thread() -> None:
+    """Hold this process to one, for good."""
+    _held.enter_context(single_blas_thread())
 
 
 def prepare() -> None:

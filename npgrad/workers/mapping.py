@@ -77,36 +77,46 @@ class Workers:
         WorkerFailure
             If workers are lost again and again.
         Exception
-            What a unit raised: the first to arrive. Units not yet begun are cancelled.
+            What a unit raised: the first in the order of the units. Those after it that have not begun are cancelled.
         """
-        asked, results = list(units), dict[int, Result]()
+        asked, results, failed = list(units), dict[int, Result](), dict[int, Exception]()
         calls = [self._packed(function, unit) for unit in asked]
 
-        def take(i: int, reply: bytes) -> None:
-            result = opened(reply)
+        def take(i: int, reply: bytes) -> bool:
+            try:
+                result = opened(reply)
+            except Garbage:
+                raise
+            except Exception as error:
+                failed[i] = error
+                return False
             if fits is not None and not fits(asked[i], result):
                 raise Garbage("a worker answered another question")
             self.received += len(reply)
             results[i] = result
             if done is not None:
                 done(i, result)
+            return True
 
-        losses = 0
-        while len(results) < len(calls):
-            before = len(results)
-            reason = self._round({i: call for i, call in enumerate(calls) if i not in results}, take)
-            missing = len(calls) - len(results)
-            self.lost += missing
-            losses = 0 if len(results) > before else losses + 1
+        missing, losses = list(range(len(calls))), 0
+        while missing:
+            reason = self._round({i: calls[i] for i in missing}, take)
+            end = min(failed, default=len(calls))
+            left = [i for i in range(end) if i not in results]
+            self.lost += len(left)
+            losses = 0 if len(left) < len(missing) else losses + 1
+            missing = left
             if losses == ATTEMPTS:
                 raise WorkerFailure(
-                    f"{missing} of {len(calls)} units could not be computed in {ATTEMPTS} attempts: {reason}; a unit "
-                    "may take too much memory, or longer than the time limit allows"
+                    f"{len(missing)} of {len(calls)} units could not be computed in {ATTEMPTS} attempts: {reason}; a "
+                    "unit may take too much memory, or longer than the time limit allows"
                 )
+        if failed:
+            raise failed[min(failed)]
         return [results[i] for i in range(len(calls))]
 
-    def _round(self, calls: dict[int, bytes], take: Callable[[int, bytes], None]) -> str | None:
-        """All calls, once; why some have no answer."""
+    def _round(self, calls: dict[int, bytes], take: Callable[[int, bytes], bool]) -> str | None:
+        """All calls, once, but for those after one that fails; why some have no answer."""
         futures: dict[Future[bytes], int] = {}
         lost = None
         try:
@@ -127,9 +137,12 @@ class Workers:
                     break
                 for future in finished:
                     try:
-                        take(futures[future], _answer_of(future))
+                        well = future.cancelled() or take(futures[future], _answer_of(future))
                     except Garbage as error:
                         lost = str(error)
+                    else:
+                        if not well:
+                            running -= {f for f in running if futures[f] > futures[future] and f.cancel()}
         except BaseException:
             for future in futures:
                 future.cancel()

@@ -66,12 +66,20 @@ def test_an_answer_that_does_not_fit_is_asked_again(processes, tmp_path):
 
 def test_what_a_unit_raises_is_raised_once(processes):
     with pytest.raises(ValueError, match="unit 7"):
-        processes.map(units.fail, [7])
+        processes.map(units.fail, [7, 8, 9])  # the first in order, whichever is the first in time
     with pytest.raises(WorkerFailure, match="Odd: 7 more"):
         processes.map(units.fail_oddly, [7])
     with pytest.raises(WorkerFailure, match="cannot be sent"):
         processes.map(units.unsendable, [7])
     assert processes.map(units.square, [2]) == [4]
+
+
+def test_a_worker_multiplies_in_one_thread_and_leaves_its_parent_alone(processes):
+    before = units.blas_threads(0)
+    assert processes.map(units.blas_threads, range(4)) == [[1] * len(before)] * 4
+    with ThreadPoolExecutor(1) as executor:
+        assert Workers(Given(executor)).map(units.blas_threads, [0]) == [before]
+    assert units.blas_threads(0) == before
 
 
 def test_what_cannot_be_sent_is_told(processes):
@@ -110,6 +118,12 @@ def test_any_executor_will_do():
         assert workers.map(units.square, range(5)) == [0, 1, 4, 9, 16]
         workers.close()
         assert executor.submit(abs, -1).result() == 1  # it stays its owner's
+
+
+def test_the_first_error_in_order_is_raised_though_a_later_unit_fails_earlier(tmp_path):
+    with ThreadPoolExecutor(2) as executor, pytest.raises(ValueError, match="unit 1 "):
+        Workers(Given(executor, 2)).map(units.fail_late, [(tmp_path, x) for x in range(40)])
+    assert len(list(tmp_path.iterdir())) < 20  # the rest was cancelled
 
 
 @given(st.integers(0, 50), st.integers(1, 20))

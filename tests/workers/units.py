@@ -48,6 +48,15 @@ def fail(x):
     raise ValueError(f"unit {x}")
 
 
+def fail_late(unit):
+    """All fail, the one numbered 1 later than its successors."""
+    path, x = unit
+    (path / str(x)).touch()
+    time.sleep(0.1 if x == 1 else 0.02)
+    if x:
+        raise ValueError(f"unit {x} ")
+
+
 def fail_oddly(x):
     raise Odd(x, "more")
 
@@ -67,3 +76,15 @@ def pid_after(path):
     """Say who computes, and take so long that it can be killed."""
     Path(path).write_text(str(os.getpid()), encoding="utf-8")
     time.sleep(3600)
+
+
+def blas_threads(x):
+    """How many threads each library for matrix products has."""
+    import gc
+
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    gc.collect()
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
