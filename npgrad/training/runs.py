@@ -127,7 +127,7 @@ def read_run(path: str | Path) -> Run:
 
 
 def common_column(runs: Iterable[Run], column: str | None = None) -> str:
-    """The full name of a column that every run has, given that or a part behind a slash; by default the return.
+    """The full name of a column of all runs, given that or a part that no other has; by default the return.
 
     Raises
     ------
@@ -146,8 +146,12 @@ def common_column(runs: Iterable[Run], column: str | None = None) -> str:
         return several[0] if several else RETURNS[1]
     for run in every:
         matches = [name for name in run.columns if name == column or name.endswith("/" + column)]
+        parts = [name for name in run.columns if column.replace("-", "_") in name]
+        if not matches and len(parts) == 1:
+            matches = parts
         if not matches:
-            raise UnknownName(f"column of {run.path}", column, run.columns)
+            short = [name.partition("/")[2] or name for name in run.columns]
+            raise UnknownName(f"column of {run.path}", column, parts or short)
         column = matches[0]
     return column
 

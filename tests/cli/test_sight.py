@@ -85,7 +85,7 @@ def test_wrong_usage(runs, tmp_path, monkeypatch):
         (["plot", "foreign"], 1, "is not the log of a run"),
         (["plot", "begun"], 1, "has no row yet"),
         (["plot", "damaged"], 1, "is not JSON"),
-        (["plot", "a", "--column", "approx_lk"], 2, "did you mean 'train/approx_kl'"),
+        (["plot", "a", "--column", "approx_lk"], 2, "did you mean 'approx_kl'"),
         (["plot", "a", "--statistic", "median"], 2, "statistic is 'median'"),
         (["plot", "a", "--out", "a.bmp"], 2, "ends in one of"),
         (["plot", "a", "--out", "nowhere/a.png"], 1, "nowhere"),

@@ -91,6 +91,11 @@ def test_the_column_that_is_meant(tmp_path):
     assert common_column(runs[:1]) == "eval/mean_reward"
     assert common_column(runs) == "rollout/ep_rew_mean"
     assert common_column(runs, "gradient_norm") == "train/gradient_norm"
+    assert common_column(runs, "gradient-n") == "train/gradient_norm"  # there is no other such
+    with pytest.raises(UnknownName, match="known are 'rollout/ep_len_mean', 'rollout/ep_rew_mean'"):
+        common_column(runs, "_mean")
+    with pytest.raises(UnknownName, match="did you mean 'gradient_norm'"):
+        common_column(runs, "gradientnorm")
     with pytest.raises(UnknownName, match=r"column of .*b"):
         common_column(runs, "eval/mean_reward")
 
