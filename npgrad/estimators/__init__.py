@@ -37,6 +37,7 @@ from .surrogate import (
     clipped_surrogate,
     local_surrogate,
     log_surrogate,
+    log_surrogate_gradient,
 )
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "log_probs",
     "log_ratios",
     "log_surrogate",
+    "log_surrogate_gradient",
     "per_decision_returns",
     "reward_to_go",
     "sampled_values",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..policies import Policy, PolicyLinearisation
+from ..pool import ordered_sum
 from ..types import Array, Batch, FloatArray
 from ..validation import require_finite, require_positive, require_shape
-from .base import Chunk, Estimate, episode_estimate, log_probs
+from .base import Chunk, Estimate, episode_estimate, log_probs, map_chunks
 from .psi import Psi
 from .ratios import log_ratios
 from .score_function import discounted
@@ -22,7 +23,10 @@ __all__ = [
     "clipped_surrogate",
     "local_surrogate",
     "log_surrogate",
+    "log_surrogate_gradient",
 ]
+
+FEW_ROWS, MANY_ROWS = 1024, 2048  # of a chunk, in batches of up to MANY_ROWS · 4 rows, and in larger ones (measured)
 
 
 def log_surrogate(
@@ -56,6 +60,48 @@ def log_surrogate(
     require_shape("psi", psi, (batch.n_steps,))
     value: float = (psi * log_probs(policy, theta, batch, executor)).sum() / batch.n_episodes
     return value
+
+
+def log_surrogate_gradient(
+    policy: Policy, theta: Array, batch: Batch, psi: FloatArray, executor: Executor | None = None
+) -> tuple[float, Array]:
+    """`log_surrogate` and its gradient in θ, (P,), in one pass: `score_function_estimate` without its uncertainty.
+
+    Without a term for each episode, chunks need not end where episodes do, and each is one Jᵀ.
+
+    Parameters
+    ----------
+    policy, theta, batch, psi, executor
+        As for `log_surrogate`. Chunks depend on the batch alone, and their sums are added in order: threads change no
+        bit.
+
+    Raises
+    ------
+    InvalidInput
+        If `psi` is not one number a row.
+
+    Examples
+    --------
+    >>> from npgrad.policies import make_policy
+    >>> from npgrad.rollouts import make_rollout
+    >>> rollout = make_rollout("CartPole-v1")
+    >>> policy = make_policy(rollout, "linear")
+    >>> theta = np.zeros(policy.n_params)
+    >>> batch = rollout.episodes(policy, theta, seed=0, first=0, count=8)
+    >>> value, gradient = log_surrogate_gradient(policy, theta, batch, batch.rew)
+    >>> bool(np.isclose(value, log_surrogate(policy, theta, batch, batch.rew))), gradient.shape
+    (True, (10,))
+    """
+    require_shape("psi", psi, (batch.n_steps,))
+
+    def terms(lin: PolicyLinearisation, chunk: Chunk) -> tuple[float, Array]:
+        w = psi[chunk.rows]
+        value: float = w @ lin.log_prob
+        return value, lin.vjp(w)  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
+
+    size = MANY_ROWS if batch.n_steps > 4 * MANY_ROWS else FEW_ROWS
+    values, gradients = zip(*map_chunks(policy, theta, batch, terms, executor, size), strict=True)
+    return ordered_sum(values) / batch.n_episodes, ordered_sum(gradients) / batch.n_episodes
 
 
 def local_surrogate(

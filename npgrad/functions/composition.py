@@ -268,7 +268,10 @@ class ConcatenatedLinearisation(CheckedLinearisation):
 
     def _vjp_rows(self, w: Array, out: Array) -> None:
         for part, k, p in self._parts:
-            out[:, p] = part.vjp_rows(w[:, k])
+            if isinstance(part, CheckedLinearisation):
+                part._vjp_rows(w[:, k], out[:, p])  # a copy less, of what may be gigabytes
+            else:
+                out[:, p] = part.vjp_rows(w[:, k])
 
     def _vjp_segments(self, w: Array, offsets: IntArray, out: Array) -> None:
         for part, k, p in self._parts:

@@ -15,9 +15,12 @@ from npgrad.estimators import (
     clipped_surrogate,
     local_surrogate,
     log_surrogate,
+    log_surrogate_gradient,
     score_function_estimate,
     step_ratio,
+    surrogate,
 )
+from npgrad.pool import thread_pool
 from tests import naive
 from tests.estimators.test_base import case
 from tests.estimators.test_off_policy import random_ratios
@@ -33,6 +36,9 @@ def test_the_log_surrogate_has_the_estimate_for_its_gradient(kind, lengths, seed
     policy, theta, batch, psi = case(kind, lengths, seed)
     expected = complex_gradient(lambda th: log_surrogate(policy, th, batch, psi), theta)
     close(score_function_estimate(policy, theta, batch, psi).gradient, expected, 1e-12)
+    value, gradient = log_surrogate_gradient(policy, theta, batch, psi)
+    close(np.array([value]), np.array([log_surrogate(policy, theta, batch, psi)]), 1e-12)
+    close(gradient, expected, 1e-12)
 
 
 def test_a_gaussian_of_fixed_deviation_has_squared_errors():
@@ -123,3 +129,14 @@ def test_diagnostics(log_ratio):
 def test_errors_name_what_is_wrong(call, message):
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+@pytest.mark.parametrize("n_threads", [2, 4])
+def test_threads_change_no_bit_of_a_gradient_in_chunks(n_threads, monkeypatch):
+    monkeypatch.setattr(surrogate, "FEW_ROWS", 16)
+    policy, theta, batch, psi = case("gaussian", [7] * 40, 2)
+    value, gradient = log_surrogate_gradient(policy, theta, batch, psi)
+    with thread_pool(n_threads) as executor:
+        shared = log_surrogate_gradient(policy, theta, batch, psi, executor)
+    assert shared[0] == value
+    np.testing.assert_array_equal(shared[1], gradient)
