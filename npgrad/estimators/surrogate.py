@@ -96,7 +96,7 @@ def log_surrogate_gradient(
 
     def terms(lin: PolicyLinearisation, chunk: Chunk) -> tuple[float, Array]:
         w = psi[chunk.rows]
-        value: float = w @ lin.log_prob
+        value: float = (w * lin.log_prob).sum()
         return value, lin.vjp(w)  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
 
     size = MANY_ROWS if batch.n_steps > 4 * MANY_ROWS else FEW_ROWS
