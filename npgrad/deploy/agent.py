@@ -22,6 +22,8 @@ from .fast import fast_act
 
 __all__ = ["Agent"]
 
+AHEAD = 64  # calls whose noise is drawn at once
+
 
 @dataclass(frozen=True, eq=False)
 class Agent:
@@ -68,6 +70,7 @@ class Agent:
     seed: int = 0
     on_nan: Any = "error"
     _calls: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)  # next() is atomic
+    _ahead: tuple[int, Array] = field(default=(0, np.zeros((0, 0))), init=False, repr=False)  # noise from that call on
 
     def __post_init__(self) -> None:
         require_theta(self.theta, self.policy.n_params)
@@ -182,6 +185,11 @@ class Agent:
             As `act`.
         """
         policy, batched = self.policy, is_batch(self.policy.observation_space, obs)
+        noise = None if deterministic or batched else self._draw(1)
+        if not (batched or policy.n_memory) and state is None and mask is None:
+            action = self._fast(obs, None if noise is None else noise[0])
+            if action is not None:
+                return action, None
         flat = self._flat(obs, 1, mask) if batched else self._flat(obs, 0, mask)[None]
         memory = np.zeros((len(flat), policy.n_memory), self.theta.dtype) if state is None else np.array(state)
         require_shape("state", memory, (len(flat), policy.n_memory))
@@ -189,7 +197,9 @@ class Agent:
             starts = np.atleast_1d(np.asarray(episode_start, dtype=bool))
             require_shape("episode_start", starts, (len(flat),))
             memory[starts] = 0
-        action, memory = self.step(flat, None if deterministic else self._draw(len(flat)), memory)
+        if batched and not deterministic:
+            noise = self._draw(len(flat))
+        action, memory = self.step(flat, noise, memory)
         return action if batched else self._single(action), memory if policy.n_memory else None
 
     def step(self, flat: Array, noise: Array | None, memory: Array | None = None) -> tuple[Array, Array]:
@@ -272,7 +282,17 @@ class Agent:
         return Agent, (self.policy, self.theta, self.info, self.seed, self.on_nan)
 
     def _draw(self, rows: int) -> Array:
-        """Fresh noise for each row, (B, len(draws)); the number of the call is the step."""
-        slots = np.arange(rows) if rows > 1 else 0  # for one row Python integers are faster
-        numbers = philox.draw(self.policy.draws, self.seed, philox.ACTION, slots, next(self._calls))
-        return numbers.reshape((rows, len(self.policy.draws)))
+        """Fresh noise for each row, (B, len(draws)); the number of the call is the step.
+
+        For one row it is drawn for many calls ahead, which costs little more than for one.
+        """
+        draws, call = self.policy.draws, next(self._calls)
+        if rows > 1:
+            numbers = philox.draw(draws, self.seed, philox.ACTION, np.arange(rows), call)
+            return numbers.reshape((rows, len(draws)))
+        first, ahead = self._ahead
+        if not first <= call < first + len(ahead):
+            first = call
+            ahead = philox.draw(draws, self.seed, philox.ACTION, 0, np.arange(call, call + AHEAD))
+            object.__setattr__(self, "_ahead", (first, ahead))
+        return ahead[call - first : call - first + 1]

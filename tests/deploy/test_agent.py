@@ -269,3 +269,23 @@ def test_a_mask_holds_where_an_observation_is_not_finite():
     assert agent.act([np.nan, 0, 0, 0], mask=[False, False, True]) == 1
     obs = np.array([[np.nan, 0, 0, 0], [0, 0, 0, 0]])
     assert agent.act_batch(obs, mask=[[1, 0, 0], [0, 0, 1]]).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", pairs)
+def test_predict_draws_the_noise_of_its_call(name):
+    """However the calls come (one observation, a batch, a mode between), call n has the noise of step n."""
+    agent = agent_for(name, seed=9)
+    fresh, draws, n = replace(agent), agent.policy.draws, 0
+    for turn in range(150):
+        obs = observation(name)
+        if turn % 7 == 3:
+            actions, _ = fresh.predict(stacked([obs, obs]))
+            u = noise.draw(draws, 9, noise.ACTION, np.arange(2), n)
+            assert np.array_equal(actions, agent.act_batch(stacked([obs, obs]), u))
+        elif turn % 7 == 5:
+            fresh.predict(obs, deterministic=True)
+            continue
+        else:
+            action, _ = fresh.predict(obs)
+            assert np.array_equal(action, agent.act(obs, noise.draw(draws, 9, noise.ACTION, 0, n)))
+        n += 1
