@@ -131,7 +131,7 @@ def _study(search: Search) -> Any:
         study_name="npgrad",
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=len(search.seeds)),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+        pruner=optuna.pruners.PercentilePruner(75.0, n_startup_trials=5, n_warmup_steps=POINTS - 1),
         load_if_exists=True,
     )
     identity = study.user_attrs.get("search")
@@ -152,7 +152,7 @@ def _score(search: Search, values: Mapping[str, Any], trial: Any) -> float | Non
 
 
 class _Watch:
-    """Runs of one trial: reports how they go, and ends where the median of the others was better at the same point."""
+    """Runs of one trial: reports how they go, and ends where three quarters of others were better at the same point."""
 
     def __init__(self, kind: str, trial: Any) -> None:
         self.kind, self.trial = kind, trial
