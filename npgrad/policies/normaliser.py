@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InvalidInput
 from ..types import Array, FloatArray
 
 __all__ = ["Moments", "Normaliser"]
@@ -22,6 +23,12 @@ class Normaliser:
     bound : float, optional
         Normalised observations beyond ±bound are cut.
 
+    Raises
+    ------
+    InvalidInput
+        If a deviation is 0 or less: an entry that never varies has nothing to be divided by, give it 1 (`Moments` adds
+        ε to its variance).
+
     Examples
     --------
     >>> Normaliser(mean=np.array([1.0]), std=np.array([2.0]))(np.array([[3.0], [1e9]]))
@@ -32,6 +39,11 @@ class Normaliser:
     mean: FloatArray
     std: FloatArray
     bound: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not np.all(self.std > 0):
+            i = int(np.argmin(np.where(np.isnan(self.std), -np.inf, self.std)))
+            raise InvalidInput(f"std[{i}] is {self.std[i]}, expected more than 0; 1 if entry {i} never varies")
 
     def __call__(self, obs: Array) -> Array:
         """Normalised rows."""

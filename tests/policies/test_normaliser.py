@@ -1,10 +1,12 @@
 """Running moments merge exactly, in any split."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npgrad.policies.normaliser import Moments
+from npgrad.errors import InvalidInput
+from npgrad.policies.normaliser import Moments, Normaliser
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 1000))
@@ -34,3 +36,14 @@ def test_arrays_round_trip():
     again = Moments.from_arrays(m.as_arrays())
     assert again.count == 3
     np.testing.assert_array_equal(again.m2, m.m2)
+
+
+@pytest.mark.parametrize("std", [0.0, -1.0, np.nan])
+def test_a_deviation_must_be_above_zero(std):
+    with pytest.raises(InvalidInput, match=r"std\[1\] is .*expected more than 0; 1 if entry 1 never varies"):
+        Normaliser(np.zeros(3), np.array([1.0, std, 2.0]))
+
+
+def test_an_entry_that_never_varies_is_zero():
+    layer = Moments.of(np.array([[5.0, 1.0], [5.0, 2.0], [5.0, 3.0]])).normaliser()
+    assert layer(np.array([[5.0, 2.0]])).tolist() == [[0.0, 0.0]]
