@@ -27,7 +27,15 @@ SMALL = {  # settings with which a few hundred steps are several iterations
     "hill": {"n_episodes": 2},
     "ga": {"n_population": 5, "n_parents": 2},
 }
-LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
+TASKS = {  # timesteps, and by how much the return is to rise; "" for all that are not named
+    "": {
+        "CartPole-v1": (25_000, 60.0),
+        "npgrad/LaneKeeping-v0": (15_000, 50.0),
+        "npgrad/BernoulliBandit-v0": (2_000, 0.2),
+    },
+    "dpg": {"npgrad/LQR-v0": (6_000, 50.0), "npgrad/LaneKeeping-v0": (6_000, 50.0), "Pendulum-v1": (5_000, 300.0)},
+}
+LEARNS = {  # settings with which they are learned
     "reinforce": {"n_episodes": 8, "learning_rate": 0.3, "gamma": 0.99},
     "qac": {"learning_rate": 0.01, "critic_learning_rate": 3e-3, "n_steps": 32},
     "a2c": {"learning_rate": 3e-3, "critic_learning_rate": 3e-3},
@@ -37,12 +45,27 @@ LEARNS = {  # settings with which CartPole is learned in at most 40,000 steps
     "offpolicy": {"n_episodes": 8},
     "a3c": {},
     "online": {},
+    "dpg": {
+        "n_updates": 16,
+        "n_steps": 16,
+        "batch_size": 32,
+        "critic_hidden": (32, 32),
+        "learning_starts": 500,
+        "reward_scale": 0.1,
+        "policy_kwargs": {"hidden": (32,)},
+    },
     "es": {"n_pairs": 8},
     "ars": {"n_delta": 4, "normalize_observations": False, "delta_std": 0.2, "learning_rate": 0.1},
     "fd": {"n_episodes": 2},
     "pgpe": {"n_pairs": 8},
     "hill": {"n_episodes": 4},
     "ga": {"n_population": 16, "n_parents": 4},
+}
+LEARNS_ON = {
+    ("trpo", "npgrad/BernoulliBandit-v0"): {"n_episodes": 32},
+    ("offpolicy", "npgrad/BernoulliBandit-v0"): {"n_episodes": 32},
+    ("online", "npgrad/LaneKeeping-v0"): {"learning_rate": 1e-3},
+    ("dpg", "Pendulum-v1"): {"n_updates": 32, "n_steps": 8, "batch_size": 64, "policy": "mlp"},
 }
 LOCK_FREE = {"a3c"}  # with more than one thread updates come in another order each time, and it says so
 
@@ -100,12 +123,14 @@ class TestEvery:
         assert (state.theta != model.recipe.init(0).theta).any()
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_it_learns(name):
-    model = make(name, seed=1, n_envs=8, **LEARNS[name])
-    before = model.evaluate(model.agent, 20).mean_return
-    model.learn(40_000)
-    assert model.evaluate(model.agent, 20).mean_return > before + 100
+@pytest.mark.parametrize(("name", "env"), [(name, env) for name in ALGORITHMS for env in TASKS.get(name, TASKS[""])])
+def test_it_learns_three_unlike_tasks(name, env):
+    steps, gain = TASKS.get(name, TASKS[""])[env]
+    settings = {"seed": 1, "n_envs": 8} | LEARNS[name] | LEARNS_ON.get((name, env), {})
+    model = make(name, env, **settings)
+    before = model.evaluate(model.agent, 50).mean_return
+    model.learn(steps)
+    assert model.evaluate(model.agent, 50).mean_return > before + gain
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
