@@ -108,9 +108,7 @@ def trial(knobs, noise, keep=False):
         if k == int(1.0 / DT):  # the first second is for getting under way
             begin = data.qpos[0]
         if keep and k % 10 == 0:
-            poses.append(
-                np.concatenate([data.xpos[1:].copy(), data.geom_xpos[[model.geom(f"{n} foot").id for n in LEGS]]])
-            )
+            poses.append(np.concatenate([data.xpos[2:], data.geom_xpos[FEET]]))
     upright = data.xmat[1].reshape(3, 3)[2, 2] > 0.5
     return 1e3 * (data.qpos[0] - begin) / seconds * upright, np.array(poses)
 
@@ -154,10 +152,10 @@ with plt.rc_context(STYLE):
 if not args.quick:
     walks = {name: trial(x, noise=10**6, keep=True) for name, x in gaits.items()}
     with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(3, 1, figsize=(8, 4.6), layout="constrained")
+        figure, panels = plt.subplots(3, 1, figsize=(9, 3.6), layout="constrained")
         drawn = []
         for axes, (name, (speed, _)) in zip(panels, walks.items(), strict=True):
-            axes.set(xlim=(-0.3, 2.6), ylim=(-0.02, 0.34), aspect="equal", yticks=[])
+            axes.set(xlim=(-0.3, 4.2), ylim=(-0.02, 0.32), aspect="equal", yticks=[])
             axes.axhline(0, color=SOFT)
             axes.set_title(f"{name}: {speed:.0f} mm/s", loc="left")
             axes.spines[["top", "right", "left"]].set_visible(False)
@@ -173,5 +171,5 @@ if not args.quick:
                 lines[4].set_data(*np.array([hips[:2].mean(axis=0), hips[2:].mean(axis=0)])[:, [0, 2]].T)
             return [line for lines in drawn for line in lines]
 
-        movie = FuncAnimation(figure, show, frames=range(0, len(walks["after"][1]), 2), interval=80)
+        movie = FuncAnimation(figure, show, frames=range(0, 90, 2), interval=80)
         movie.save(args.out, writer=PillowWriter(fps=12), dpi=70)
