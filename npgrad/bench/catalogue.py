@@ -20,6 +20,7 @@ GROUPS = {  # group → where its rows are, and its heading
     "act": ("processes:process_rows", "One action"),
     "start": ("processes:process_rows", "Imports and start"),
     "threads": ("processes:process_rows", "A second thread"),
+    "growth": ("growth:growth_rows", "How cost grows"),
 }
 
 

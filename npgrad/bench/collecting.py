@@ -75,6 +75,7 @@ def _returns(what: str, peers: Peers, stack: ExitStack) -> Mapping[str, Candidat
 
 def collecting_rows() -> Iterator[Row]:
     """The rows of the groups rollouts and returns."""
+    written = 8 * 3  # a, r, log π; and o
     beside = Goal(2.5, None, ("Gymnasium",))
     yield Row(
         "rollouts-CartPole-linear",
@@ -82,6 +83,7 @@ def collecting_rows() -> Iterator[Row]:
         partial(_rollouts, "CartPole-v1", "linear", 8192),
         (Goal(60e6, 100e6), beside),
         unit="steps",
+        bound=lambda limits: limits.by_memory(8 * 4 + written),
     )
     yield Row(
         "rollouts-CartPole-mlp",
@@ -89,6 +91,7 @@ def collecting_rows() -> Iterator[Row]:
         partial(_rollouts, "CartPole-v1", "mlp", 8192),
         (Goal(4e6, 6e6),),
         unit="steps",
+        bound=lambda limits: limits.by_products(2 * (4 * 64 + 64 * 64 + 64 * 2), "float64"),
     )
     for env_id, count in LINEAR.items():
         name = env_id.removeprefix("npgrad/").partition("-")[0]
@@ -106,4 +109,5 @@ def collecting_rows() -> Iterator[Row]:
             partial(_returns, what),
             (Goal(1.5, 2.0, ("JAX",)), Goal(3e-9)),
             agreement=1e-9,
+            bound=lambda limits: (2 * limits.latency, "latency"),  # x ← r + γ x: a product and a sum that wait
         )

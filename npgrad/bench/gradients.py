@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..policies import ComposedPolicy
 from ..pool import single_blas_thread, thread_pool
 from ..spaces import Box, Discrete
 from ..types import Array, Batch
+from .limits import Limits
 from .machine import n_cores
 from .peer import Peers
 from .peers.problems import digest, gradient_problem
@@ -98,11 +100,30 @@ def _candidates(
     return made | dict(peers.start("jax", case, "JAX", **settings))
 
 
+def _products(operations: float, dtype: str, limits: Limits) -> tuple[float, str]:
+    return limits.by_products(operations, dtype)
+
+
+def _memory(n_bytes: float, limits: Limits) -> tuple[float, str]:
+    return limits.by_memory(n_bytes)
+
+
 def _row(
     name: str, text: str, case: str, work: Work, goals: tuple[Goal, ...], rows: slice = slice(None), **settings: Any
 ) -> Row:
     agreement = 1e-3 if settings["dtype"] == "float32" else 1e-8
-    return Row(name, text, partial(_candidates, case, work, settings, rows), goals, agreement=agreement)
+    n, d, k, hidden = (settings[key] for key in ("n", "d", "k", "hidden"))
+    weights = sum(a * b for a, b in pairwise([d, *hidden, k]))
+    width = 4 if settings["dtype"] == "float32" else 8
+    if case == "scores":  # (T, P) is written
+        bound = partial(_memory, n * width * (weights + sum(hidden) + k))
+    elif hidden:  # x W, xᵀD and, but for the first layer, D Wᵀ; of a Fisher product x dW, dx W, xᵀD, D Wᵀ
+        first = d * hidden[0]
+        each = 6 * weights - 2 * first if case == "gradient" else 8 * weights - 4 * first
+        bound = partial(_products, float(n * each), settings["dtype"])
+    else:  # observations, actions and weights are read
+        bound = partial(_memory, n * width * (d + k + 1))
+    return Row(name, text, partial(_candidates, case, work, settings, rows), goals, agreement=agreement, bound=bound)
 
 
 def gradient_rows() -> Iterator[Row]:

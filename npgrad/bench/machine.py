@@ -6,15 +6,42 @@ import importlib
 import os
 import platform
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["facts", "n_cores"]
+__all__ = ["busy_cores", "facts", "n_cores"]
 
 
 def n_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def busy_cores(seconds: float = 0.2) -> float:
+    """How many cores other programs use, as far as the system says: while this process sleeps; 0 where it does not.
+
+    Examples
+    --------
+    >>> 0 <= busy_cores(0.01) <= (os.cpu_count() or 1)
+    True
+    """
+    before = _ticks()
+    time.sleep(seconds)
+    after = _ticks()
+    if before is None or after is None or after[1] <= before[1]:
+        return 0.0
+    idle, total = after[0] - before[0], after[1] - before[1]
+    return (os.cpu_count() or 1) * max(0.0, 1 - idle / total)
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Idle and all ticks of all cores since the machine started."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return None
+    ticks = [int(each) for each in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def facts() -> dict[str, str]:

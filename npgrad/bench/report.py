@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from .limits import Limits
 from .rows import Goal, Measured, Row
 from .timing import shown_time
 
@@ -111,22 +112,35 @@ def line(row: Row, found: Measured) -> str:
     figures = "   ".join(f"{name} {figure(row, found.median(each))}" for name, each in best if each is not None)
     lines = [row.text, f"    {figures}"]
     lines += [f"    {_mark(verdict)} {verdict}" for verdict in verdicts(row, found)]
+    lines += [f"    {text}" for text in row.summary(found)]
     return "\n".join(lines)
+
+
+def _bound(row: Row, limits: Limits) -> str:
+    if row.bound is None:
+        return ""
+    seconds, why = row.bound(limits)
+    return f"{figure(row, seconds)}, {why}"
 
 
 def _mark(verdict: Verdict) -> str:
     return "✓" if verdict.reached else "✗"
 
 
-def section(rows: Sequence[Row], found: Mapping[str, Measured]) -> str:
-    """A table of some rows: figures of every library, ratios with quartiles, and goals."""
+def section(rows: Sequence[Row], found: Mapping[str, Measured], limits: Limits | None = None) -> str:
+    """A table of some rows: figures of every library, bounds, ratios with quartiles, and goals."""
     there = [row for row in rows if row.name in found]
     names = families(found[row.name] for row in there)
-    lines = [f"| work | {' | '.join(names)} | goal |", "|---" * (len(names) + 2) + "|"]
+    titles = ["work", *names]
+    if limits is not None and any(row.bound for row in there):
+        titles.append("bound")
+    lines = [f"| {' | '.join(titles)} | goal |", "|---" * (len(titles) + 1) + "|"]
     for row in there:
         measured = found[row.name]
         best = [measured.best(name) for name in names]
         cells = [figure(row, measured.median(each)) if each is not None else "" for each in best]
+        if "bound" in titles:
+            cells.append(_bound(row, limits) if limits is not None else "")
         goals = "<br>".join(f"{_mark(verdict)} {verdict}" for verdict in verdicts(row, measured))
         lines.append(f"| {row.text} | {' | '.join(cells)} | {goals} |")
     return "\n".join(lines)

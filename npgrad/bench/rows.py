@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput
+from .limits import Limits
+from .machine import busy_cores
 from .peer import Peers, Remote
 from .timing import Candidate, Timing, compare
 
@@ -77,6 +79,8 @@ class Row:
         Seconds, see `compare`.
     agreement : float, optional
         By how much, relatively, the digests of candidates may differ.
+    bound : function, optional
+        ``limits → (seconds, why)``: what a unit of work takes at least on a machine with these.
     """
 
     name: str
@@ -87,11 +91,16 @@ class Row:
     rounds: int = 21
     budget: float = 5.0
     agreement: float = 1e-3
+    bound: Callable[[Limits], tuple[float, str]] | None = None
 
     @property
     def group(self) -> str:
         """The part of the name before the first dash."""
         return self.name.partition("-")[0]
+
+    def summary(self, found: Measured) -> list[str]:
+        """What else there is to say of a measurement, line by line."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -107,11 +116,14 @@ class Measured:
 
     name: str
     seconds: Mapping[str, list[float]]
+    busy: float = 0.0  # cores that other programs used
 
     @classmethod
-    def of(cls, name: str, timings: list[Timing], units: Mapping[str, float]) -> Measured:
+    def of(cls, name: str, timings: list[Timing], units: Mapping[str, float], busy: float = 0.0) -> Measured:
         """From `compare`, and how many units of work a call was."""
-        return cls(name, {timing.name: (timing.seconds / units.get(timing.name, 1.0)).tolist() for timing in timings})
+        return cls(
+            name, {timing.name: (timing.seconds / units.get(timing.name, 1.0)).tolist() for timing in timings}, busy
+        )
 
     def best(self, *prefixes: str) -> str | None:
         """The candidate with the smallest median among those whose names begin so."""
@@ -133,7 +145,10 @@ class Measured:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"name": self.name, "seconds": {name: list(each) for name, each in self.seconds.items()}}
+        return {
+            "busy": round(self.busy, 2),
+            "seconds": {name: [float(f"{t:.4g}") for t in each] for name, each in self.seconds.items()},
+        }
 
 
 def measure(row: Row, peers: Peers) -> Measured:
@@ -155,7 +170,9 @@ def measure(row: Row, peers: Peers) -> Measured:
         _require_agreement(row, digests)
         timed = {name: each.function if isinstance(each, Ours) else each for name, each in candidates.items()}
         units = {name: getattr(each, "units", 1.0) for name, each in candidates.items()}
-        return Measured.of(row.name, compare(timed, row.rounds, row.budget), units)
+        before = busy_cores()
+        timings = compare(timed, row.rounds, row.budget)
+        return Measured.of(row.name, timings, units, max(before, busy_cores()))
 
 
 def _require_agreement(row: Row, digests: Mapping[str, list[float]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,9 @@ __all__ = ["bench"]
 @click.option("--only", type=Setting(tuple[str, ...]), help="Rows or groups by name, as in gradients,act-linear.")
 @click.option("--peers", "python", metavar="PYTHON", help="Interpreter that has PyTorch, JAX, Stable-Baselines3, ….")
 @click.option("--list", "listed", is_flag=True, help="Name all rows and measure none.")
+@click.option(
+    "--out", metavar="PAGE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page, with older rows kept."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @debug_option
 @click.pass_context
@@ -25,6 +29,7 @@ def bench(
     only: tuple[str, ...] | None,
     python: str | None,
     listed: bool,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Measure npgrad, and beside it every library found in another interpreter, in turn.
@@ -33,7 +38,9 @@ def bench(
     """
     os.environ.pop("OPENBLAS_CORETYPE", None)  # some machines set it, and it halves the speed of matrix products
     from ..bench.catalogue import chosen
+    from ..bench.limits import measured_limits
     from ..bench.machine import facts
+    from ..bench.page import update_page
     from ..bench.peer import Peers
     from ..bench.report import line
     from ..bench.rows import measure
@@ -48,15 +55,19 @@ def bench(
         for row in rows:
             click.echo(f"{row.name:32} {row.text}")
         return
-    found = []
+    found = {}
     with peers:
         for row in rows:
             measured = measure(row, peers)
-            found.append(measured.as_json())
+            found[row.name] = measured.as_json()
             if not as_json:
                 click.echo(line(row, measured))
         about = facts() | {"peers": ", ".join(peers.versions) or "none"}
+    limits = measured_limits().as_json()
+    new = {"about": about, "limits": limits, "rows": found}
     if as_json:
-        click.echo(json.dumps({"about": about, "rows": found}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(new, ensure_ascii=False, indent=2))
     else:
         click.echo("\n" + "\n".join(f"{name:22} {text}" for name, text in about.items()))
+    if out is not None:
+        update_page(out, chosen(), new)

@@ -1,0 +1,174 @@
+"""The page of benchmarks: tables and pictures, made anew from all measurements that are kept beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingExtra
+from ..files import write_text
+from .catalogue import GROUPS
+from .growth import Growth, points, slope
+from .limits import Limits
+from .report import section, verdicts
+from .rows import Measured, Row
+from .timing import shown_time
+
+__all__ = ["update_page", "write_page"]
+
+INK, SOFT, OURS, LEAST = "#1f2933", "#65727f", "#1c6dd0", "#d9480f"
+
+INTRODUCTION = """# Benchmarks
+
+Made by `npgrad bench --peers PYTHON --out {name}`, where PYTHON is the interpreter of an environment that has the
+other libraries.
+
+npgrad and its peers take turns in one run, each library in a process of its own, all on the same numbers; before
+anything is timed, their results are compared. Figures are medians. A ratio is taken round by round, so that a slow
+minute of the machine falls on both sides; beside its median stand the quartiles, and ratios below 1.3 are ties. Of a
+library that was measured with one thread and with two, the faster counts. *Bound* is what the machine allows at least:
+floating-point operations in matrix products of this size, bytes through memory, or operations that wait for one
+another, each measured on the same machine.
+"""
+
+
+def update_page(path: Path, rows: Sequence[Row], new: Mapping[str, Any]) -> None:
+    """Write the page with new measurements and those that earlier calls left beside it; arguments as `write_page`."""
+    file = path.with_suffix(".json")
+    old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"about": {}, "limits": {}, "rows": {}}
+    about = old["about"] | new["about"]
+    peers = {*old["about"].get("peers", "").split(", "), *new["about"]["peers"].split(", ")} - {"", "none"}
+    best = {
+        name: (min if name == "latency" else max)(value, old["limits"].get(name, value))
+        for name, value in new["limits"].items()
+    }
+    kept = {
+        "about": about | {"peers": ", ".join(sorted(peers)) or "none"},
+        "limits": best,
+        "rows": old["rows"] | new["rows"],
+    }
+    write_page(path, rows, kept)
+
+
+def write_page(path: Path, rows: Sequence[Row], kept: Mapping[str, Any]) -> None:
+    """Write the page, its pictures into ``pictures/`` beside it, and what it is made from.
+
+    Parameters
+    ----------
+    path : path
+        Of the page.
+    rows : sequence of Row
+        All of them; those that were never measured are left out.
+    kept : dict
+        ``about``, ``limits`` and ``rows``, from name to seconds.
+    """
+    found = {name: Measured(name, row["seconds"], row["busy"]) for name, row in kept["rows"].items()}
+    limits = Limits(**kept["limits"])
+    parts = [INTRODUCTION.format(name=path), _machine(kept["about"], limits, found)]
+    for group, (_, title) in GROUPS.items():
+        there = [row for row in rows if row.group == group and row.name in found]
+        if there and group != "growth":
+            parts.append(f"## {title}\n\n{section(there, found, limits)}\n")
+    parts.append(_missed(rows, found, limits))
+    curves = [row for row in rows if isinstance(row, Growth) and row.name in found]
+    if curves:
+        picture = path.parent / "pictures" / f"{path.stem}_growth.svg"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        draw_growth(curves, found, limits, picture)
+        parts.append(_growth(curves, found, limits, f"pictures/{picture.name}"))
+    write_text(path, "\n".join(parts))
+    lines = [f"{json.dumps(name)}: {json.dumps(row)}" for name, row in sorted(kept["rows"].items())]
+    head = f'"about": {json.dumps(kept["about"], ensure_ascii=False)},\n"limits": {json.dumps(kept["limits"])}'
+    write_text(path.with_suffix(".json"), "{\n" + head + ',\n"rows": {\n' + ",\n".join(lines) + "\n}\n}\n")
+
+
+def _machine(about: Mapping[str, str], limits: Limits, found: Mapping[str, Measured]) -> str:
+    lines = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in about.items())]
+    lines.append(f"| bandwidth | {limits.bandwidth / 1e9:.0f} GB/s, of one core {limits.bandwidth_of_one / 1e9:.0f} |")
+    products = f"{limits.flops32 / 1e9:.0f} GFLOP/s in float32, {limits.flops64 / 1e9:.0f} in float64"
+    lines.append(f"| products of 2,048×64 by 64×64 | {products} |")
+    lines.append(f"| an addition that waits for another | {shown_time(limits.latency)} |")
+    busy = [each for each in found.values() if each.busy > 0.25]
+    text = f"\n\nOther programs used more than a quarter of a core at {len(busy)} of {len(found)} rows." if busy else ""
+    return "\n".join(lines) + text + "\n"
+
+
+def _missed(rows: Sequence[Row], found: Mapping[str, Measured], limits: Limits) -> str:
+    """Every goal that is missed, by how much, and what bounds it."""
+    lines = []
+    n_goals = 0
+    for row in rows:
+        for verdict in verdicts(row, found[row.name]) if row.name in found else []:
+            n_goals += 1
+            if verdict.reached:
+                continue
+            why = f"; {bound_text(row, found[row.name], limits)}" if row.bound else ""
+            lines.append(f"- {row.text}: {verdict}{why}")
+    head = f"## What is missed\n\n{n_goals - len(lines)} of {n_goals} goals are reached."
+    return "\n".join([head, "", *lines, ""] if lines else [head, ""])
+
+
+def bound_text(row: Row, found: Measured, limits: Limits) -> str:
+    """How far npgrad is from what the machine allows."""
+    if row.bound is None:
+        return ""
+    least, why = row.bound(limits)
+    ours = found.best("npgrad")
+    return f"{found.median(ours) / least:.1f} × the bound by {why}" if ours is not None and least > 0 else ""
+
+
+def _growth(curves: Sequence[Growth], found: Mapping[str, Measured], limits: Limits, picture: str) -> str:
+    lines = [
+        "## How cost grows\n",
+        "The exponent b of time ~ xᵇ, a slope on the plots, over all points and over the upper half of them; and how",
+        "far the last point lies above what bounds it.\n",
+        "| work | x | from … to | exponent | upper half | at the last point |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in curves:
+        measured = found[row.name]
+        x, t = points(measured)
+        whole, upper = slope(measured)
+        least, why = row.least(x[-1], limits)
+        span = f"{x[0]:,.0f} … {x[-1]:,.0f}"
+        last = f"{shown_time(t[-1])}, {t[-1] / least:.1f} × the bound by {why}"
+        lines.append(f"| {row.text} | {row.x} | {span} | {whole:.2f} | {upper:.2f} | {last} |")
+    alt = "Time against steps, parameters, episodes and threads on logarithmic axes, with bounds"
+    lines += ["", f"```{{image}} {picture}", f":alt: {alt}", ":width: 100%", "```", ""]
+    return "\n".join(lines)
+
+
+def draw_growth(curves: Sequence[Growth], found: Mapping[str, Measured], limits: Limits, path: Path) -> None:
+    """A panel a row: points, the bound, and the slope in words.
+
+    Raises
+    ------
+    MissingExtra
+        Without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("the page's plots need matplotlib; pip install 'npgrad[plots]'") from error
+    n = len(curves)
+    figure = Figure(figsize=(9.6, 3.1 * ((n + 2) // 3)), layout="constrained")
+    for i, row in enumerate(curves):
+        axes = figure.add_subplot((n + 2) // 3, min(n, 3), i + 1)
+        measured = found[row.name]
+        x, t = points(measured)
+        least = np.array([row.least(each, limits)[0] for each in x])
+        axes.loglog(x, t, "o-", color=OURS, markersize=4, linewidth=1.4, label=f"slope {slope(measured)[1]:.2f}")
+        axes.loglog(x, least, "--", color=LEAST, linewidth=1.2, label=row.least(x[-1], limits)[1])
+        axes.set_xlabel(row.x, color=SOFT)
+        axes.set_ylabel("seconds" if i % 3 == 0 else "", color=SOFT)
+        axes.set_title(row.name.partition("-")[2].replace("_", " "), fontsize=10, color=INK)
+        axes.tick_params(colors=SOFT, labelsize=8)
+        axes.legend(fontsize=8, frameon=False)
+        axes.grid(True, color="#e3e8ed", linewidth=0.6)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
