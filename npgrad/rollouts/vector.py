@@ -108,7 +108,10 @@ class VectorRollout:
         live = Live.of(state, quota=self.n_envs)
         if self._slots is None:
             if live.running.any():
-                raise InvalidInput("a vector environment cannot be put back where it was; begin at start()")
+                raise InvalidInput(
+                    "a vector environment cannot be put back where it was, as its own generators reset it; "
+                    "begin at start(), or give the id of the environment and n_envs, which can"
+                )
             self._slots = VectorSlots(self, policy, seed, 0)
         record = roll(self._slots, policy, theta, live, seed=seed, n_steps=n_steps, deterministic=False)
         return record.batch(), live.arrays()
