@@ -49,6 +49,9 @@ class A2CSettings(ActorCriticSettings):
     n_steps: int | None = hyper(5, "timesteps of every environment in an iteration, across episodes")
     learning_rate: float = hyper(7e-4, "step size α")
     gae_lambda: float = hyper(1.0, "λ of the advantages: 0 one step, 1 all that is left")
+    advantage_steps: int | None = hyper(None, "n of n-step advantages, in place of GAE")
+    shared_trunk: bool = hyper(False, "V behind the policy's own hidden layers, rather than a network of its own")
+    vf_coef: float = hyper(0.5, "c, weight of V's error where the trunk is shared")
     ent_coef: float = hyper(0.0, "β, weight of the entropy's gradient")
     max_grad_norm: float = hyper(0.5, "longer gradients are cut to this norm")
     optimizer: str = hyper("adam", "how the gradient becomes a step", OPTIMIZER_NAMES)
@@ -57,7 +60,12 @@ class A2CSettings(ActorCriticSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        from ..validation import require_positive
+
         _require_ascent(self)
+        require_positive("vf_coef", self.vf_coef)
+        if self.advantage_steps is not None:
+            require_positive("advantage_steps", self.advantage_steps)
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,8 @@ class PPOSettings(ActorCriticSettings):
     batch_size: int = hyper(64, "rows of a minibatch, of the critic's too")
     n_epochs: int = hyper(10, "passes over the batch")
     precision: str = hyper("float64", "of θ and of all that is computed with it", ("float64", "float32"))
+    shared_trunk: bool = hyper(False, "V behind the policy's own hidden layers, rather than a network of its own")
+    vf_coef: float = hyper(0.5, "c, weight of V's error where the trunk is shared")
     clip_range: float = hyper(0.2, "ε: ratios beyond 1 ± ε gain nothing more")
     target_kl: float | None = hyper(None, "end the passes when the KL exceeds 1.5 times this")
     ent_coef: float = hyper(0.0, "β, weight of the entropy's gradient")
@@ -127,7 +137,7 @@ class PPOSettings(ActorCriticSettings):
 
         _require_ascent(self)
         require_known("precision", self.precision, ("float64", "float32"))
-        for name in ("batch_size", "n_epochs", "clip_range"):
+        for name in ("batch_size", "n_epochs", "clip_range", "vf_coef"):
             require_positive(name, getattr(self, name))
         if self.target_kl is not None:
             require_positive("target_kl", self.target_kl)

@@ -20,6 +20,7 @@ from .a2c import cut_to_norm
 from .actor_critic_settings import PPOSettings
 from .base import Algorithm, initial_theta
 from .experience import FromExperience, experience_of
+from .trunk import trunk_of
 from .value import ValueFit, advantages, epochs_of, value_of
 
 __all__ = ["PPO", "ProximalPolicyOptimization"]
@@ -49,18 +50,18 @@ class ProximalPolicyOptimization(FromExperience):
         theta = initial_theta(self.policy, seed).astype(self.precision)
         critic = self.value.init(seed)
         critic = {k: v.astype(self.precision) if v.dtype.kind == "f" else v for k, v in critic.items()}
-        groups = {"optimizer": self.optimizer.init(theta), "critic": critic}
-        return self.begin(seed, theta, **groups)
+        moments = self.optimizer.init(self.value.joined(theta, critic))
+        return self.begin(seed, theta, optimizer=moments, critic=critic)
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
         data = self.experience.collect(state)
-        policy, theta, batch = data.policy, state.theta, data.scaled
-        values = self.value.critic(state.group("critic"), policy)(batch)
+        policy, theta, batch, critic = data.policy, state.theta, data.scaled, state.group("critic")
+        values = self.value.critic(critic, policy, theta)(batch)
         adv, targets = advantages(values, gae(batch, values, self.gamma, self.gae_lambda), standardise=False)
         optimizer, moments = self.schedule(self.optimizer, state.timesteps), state.group("optimizer")
         n, obs, logp = 0, batch.obs.astype(theta.dtype), batch.logp.astype(theta.dtype)
-        adv, log_ratio = adv.astype(theta.dtype), np.zeros(1)
+        adv, log_ratio, phi = adv.astype(theta.dtype), np.zeros(1), self.value.joined(theta, critic)
         for parts in epochs_of(batch.n_steps, self.batch_size, state.seed, state.iteration, 0, self.n_epochs):
             for rows in parts:
                 lin = policy.at(theta, obs[rows], batch.act[rows])
@@ -73,12 +74,14 @@ class ProximalPolicyOptimization(FromExperience):
                 g = lin.vjp(weight) / len(rows)
                 if self.ent_coef:
                     g += self.ent_coef * composed(lin).entropy_vjp(np.full(len(rows), 1 / len(rows)))
-                theta, moments = optimizer.step(theta, cut_to_norm(g, self.max_grad_norm), moments)
+                direction = self.value.direction(g, phi, policy, obs[rows], targets[rows])
+                phi, moments = optimizer.step(phi, cut_to_norm(direction, self.max_grad_norm), moments)
+                theta, critic = self.value.parted(phi, critic)
                 n += 1
             else:
                 continue
             break
-        critic = self.value.fit(state.group("critic"), policy, batch, targets, state.seed, state.iteration)
+        critic = self.value.fit(critic, policy, batch, targets, state.seed, state.iteration)
         figures = {"train/learning_rate": optimizer.learning_rate, "train/n_updates": n}
         figures["train/clip_fraction"] = clip_fraction(log_ratio, self.clip_range)  # of the last minibatch
         figures |= diagnose(policy, state.theta, theta, batch, values=values.rows, targets=targets)
@@ -112,9 +115,18 @@ class PPO(Algorithm):
             raise InvalidInput(
                 "ppo shuffles rows, and this policy has a memory; choose another policy, or a2c, npg, trpo"
             )
+        n_rows = (settings.n_steps or 0) * self.rollout.n_envs
+        if 0 < n_rows < settings.batch_size:
+            raise InvalidInput(
+                f"batch_size is {settings.batch_size}, but an iteration has n_steps * n_envs = {n_rows} rows; make "
+                "minibatches smaller, or n_steps larger"
+            )
+        value: ValueFit = replace(value_of(self.policy, settings), batch_size=settings.batch_size)
+        if settings.shared_trunk:
+            value = trunk_of(self.policy, settings.vf_coef)
         return ProximalPolicyOptimization(
             experience=experience_of(self, settings),
-            value=replace(value_of(self.policy, settings), batch_size=settings.batch_size),
+            value=value,
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
             gamma=settings.gamma,
             gae_lambda=settings.gae_lambda,

@@ -134,9 +134,21 @@ class CriticFit(ABC):
 class ValueFit(CriticFit):
     """V_w(s)."""
 
-    def critic(self, group: dict[str, Array], policy: Policy) -> ValueCritic:
+    def critic(self, group: dict[str, Array], policy: Policy, theta: Array | None = None) -> ValueCritic:
         """V_w as the policy sees observations."""
         return ValueCritic(self.function, group["w"], self.inputs(policy))
+
+    def joined(self, theta: Array, group: dict[str, Array]) -> Array:
+        """φ, what climbs together: θ alone, where V has a network of its own."""
+        return theta
+
+    def parted(self, phi: Array, group: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """θ and the critic's group, from φ."""
+        return phi, group
+
+    def direction(self, g: Array, phi: Array, policy: Policy, obs: Array, targets: FloatArray) -> Array:
+        """Where φ climbs: ĝ."""
+        return g
 
 
 @dataclass(frozen=True)
