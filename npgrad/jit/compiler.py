@@ -53,6 +53,7 @@ ENV_ARGUMENTS = {  # by position; the names are for messages
     },
 }
 
+FORMAT = 2  # of what is kept on disk
 lock = threading.RLock()  # held while numba is imported, or compiles
 _KERNEL_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _CALLBACK_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
@@ -123,16 +124,17 @@ class _DiskCache:
         self._content = content
 
     def _key(self, signature: Any) -> str:
-        text = f"{self._content}\n{signature}\n{_fingerprint()}"
+        text = f"{self._content}\n{signature}\n{_fingerprint()}\n{FORMAT}"
         return f"{self._name}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         payload = cache.load(self._key(signature))
         if payload is None:
             return None
-        target_context.refresh()  # numba's own tables must be complete before code that uses them is linked
         try:
-            return numba_part("compiler").CompileResult._rebuild(target_context, *pickle.loads(payload))
+            needed, reduced = pickle.loads(payload)
+            _make_known(needed, signature, target_context)
+            return numba_part("compiler").CompileResult._rebuild(target_context, *reduced)
         except Exception:  # a file that is whole, but not what numba expects: compile
             return None
 
@@ -140,13 +142,27 @@ class _DiskCache:
         if result.lifted or result.library.has_dynamic_globals:  # holds addresses of this process
             return
         try:
-            payload = numba_part("serialize").dumps(result._reduce())
+            declared = [f.name for f in result.library._final_module.functions if f.is_declaration]
+            needed = [name for name in declared if not name.startswith("llvm.")]
+            payload = numba_part("serialize").dumps((needed, result._reduce()))
         except Exception:  # something in it has no lasting form: compile again next time
             return
         cache.save(self._key(signature), payload)
 
     def flush(self) -> None:
         pass
+
+
+def _make_known(needed: list[str], signature: Any, target_context: Any) -> None:
+    """Let the linker find the functions that cached code calls: one that it does not find ends the process.
+
+    Most kernels call numba's memory and the C library alone, and take arrays and numbers. All of numba's tables, which
+    know everything else, take ten times longer to load.
+    """
+    numba_part("runtime").rtsys.initialize(target_context)
+    address_of = importlib.import_module("llvmlite.binding").address_of_symbol
+    if "FunctionType" in str(signature) or not all(map(address_of, needed)):
+        target_context.refresh()
 
 
 def _content(function: types.FunctionType) -> str | None:
