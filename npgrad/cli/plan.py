@@ -17,7 +17,8 @@ from .options import flag_of, value_of
 __all__ = ["MAY_CHANGE", "NOT_KEPT", "Plan", "new_plan", "read_settings", "resumed_plan", "settings_of_pairs"]
 
 MAY_CHANGE = (
-    "total_timesteps", "minutes", "stop_at", "threads", "callback", "checkpoint_every", "tensorboard", "quiet",
+    "total_timesteps", "minutes", "stop_at", "threads", "workers", "executor", "address", "time_limit", "callback",
+    "checkpoint_every", "tensorboard", "quiet",
 )  # on resume  # fmt: skip
 NOT_KEPT = ("out", "resume", "callback", "quiet")
 NO_END = 10**15  # timesteps of a run that ends by the clock
@@ -147,7 +148,7 @@ def resumed_plan(given: Mapping[str, Any], folder: str | Path, config: Mapping[s
         if name not in (*MAY_CHANGE, "resume") and value != before.get(name):
             raise InvalidInput(
                 f"{name} is {_shown(value)}, but the run in {folder} has {_shown(before.get(name))}; a resumed run "
-                "keeps its settings but for --steps, --minutes, --stop-at, --threads, --callback and "
+                "keeps its settings but for --steps, --minutes, --stop-at, --threads, --workers, --callback and "
                 "--checkpoint-every; start a new run to change others"
             )
     changed = {name: given[name] for name in (*MAY_CHANGE, "resume") if name in given}

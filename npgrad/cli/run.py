@@ -17,7 +17,8 @@ from .plan import Plan
 
 if TYPE_CHECKING:
     from ..deploy import Agent
-    from ..training import RunFolder, TrainingResult
+    from ..training import RunFolder, TrainingResult, TrainSettings
+    from ..workers import Workers
 
 __all__ = ["agent_at", "build", "run", "settings_of_agent", "train_in", "versions", "why_it_ended"]
 
@@ -73,10 +74,12 @@ def build(plan: Plan, given: Collection[str] = ()) -> Any:
         policy_kwargs=asdict(plan.policy),
         seed=settings.seed,
         engine=settings.engine,
-        threads=settings.threads,
+        threads=max(settings.threads, settings.workers or 1) if settings.executor == "threads" else settings.threads,
         n_envs=settings.n_envs,
         env_kwargs=dict(settings.env_kwargs or {}),
         fresh=settings.fresh,
+        n_blocks=settings.n_blocks,
+        workers=workers_of(settings),
         **plan.hyper,
     )
     for name in OF_A_GAUSSIAN:
@@ -94,6 +97,18 @@ def build(plan: Plan, given: Collection[str] = ()) -> Any:
     if settings.init_from and not begun(settings.resume):
         model.state = model.state_from(agent_at(settings.init_from))
     return model
+
+
+def workers_of(settings: TrainSettings) -> Workers | None:
+    """Those of the settings, not started yet; None if there are none in other processes."""
+    from ..workers import open_workers
+
+    elsewhere = (
+        settings.workers is not None or settings.address is not None or settings.executor in ("dask", "mpi", "ray")
+    )
+    if settings.executor == "threads" or not elsewhere:
+        return None
+    return open_workers(settings.executor, settings.workers, settings.address, settings.time_limit)
 
 
 def begun(folder: str | Path | None) -> bool:
@@ -141,6 +156,11 @@ def run(plan: Plan, model: Any) -> None:
         folder = RunFolder.create_default(settings.env, settings.algo, settings.seed, config)
     result = train_in(folder, plan, model)
     say(_summary(plan, result, folder))
+    if model.workers is not None and model.workers.widest < model.workers.most:
+        say(
+            f"workers   at most {model.workers.widest} of {model.workers.most} had something to do: "
+            "fewer --n-envs or more --n-episodes, or more --n-blocks, make more units"
+        )
 
 
 def train_in(folder: RunFolder, plan: Plan, model: Any) -> TrainingResult:
@@ -151,6 +171,8 @@ def train_in(folder: RunFolder, plan: Plan, model: Any) -> TrainingResult:
     settings = plan.settings
     with ExitStack() as stack:
         stack.callback(folder.close)
+        if model.workers is not None:
+            stack.enter_context(model.workers)
         callbacks: list[Any] = [load_callback(settings.callback)] if settings.callback else []
         if settings.tensorboard:
             log = TensorBoardLog(folder.path / "tensorboard")

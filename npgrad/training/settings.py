@@ -45,7 +45,20 @@ class TrainSettings:
     fresh: bool = _setting(
         False, "make a Gymnasium environment anew for each episode, if it carries state across resets", flag="--fresh"
     )
+    n_blocks: int = _setting(
+        1, "blocks of --n-envs environments, where steps are collected; threads and workers share them out", least=1
+    )
     threads: int = _setting(1, "threads to share the work; they change no result", least=1)
+    workers: int | None = _setting(
+        None, "workers to share the work, in other processes or on other machines; they change no result", least=1
+    )
+    executor: str = _setting(
+        "processes", "what the workers are", choices=("threads", "processes", "dask", "mpi", "ray")
+    )
+    address: str | None = _setting(None, "of a Dask scheduler or a Ray cluster; none: one of this machine")
+    time_limit: float | None = _setting(
+        600.0, "seconds without anything done after which workers are replaced; none: never", least=1
+    )
     eval_every: int | None = _setting(
         None, "timesteps between evaluations; 0: only at the end; none: --steps / 20", least=0
     )

@@ -9,14 +9,14 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..errors import InvalidInput, WorkerFailure
 from ..pool import single_blas_thread
 
-__all__ = ["Garbage", "answer", "opened", "packed", "prepare"]
+__all__ = ["Garbage", "answer", "dask_setup", "deaf", "opened", "packed", "prepare"]
 
 HERE = os.urandom(8)  # tells processes apart, together with their numbers
 _held = ExitStack()
@@ -92,11 +92,30 @@ def one_blas_thread() -> None:
 
 
 def prepare() -> None:
-    """In a new process: leave Ctrl-C to the parent, and end with it, however it ends."""
+    """In a new process: leave signals to the parent, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def dask_setup(worker: Any) -> None:
+    """What a Dask worker calls when it preloads this module."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes that are begun inside inherit that they ignore Ctrl-C; only the main thread can do that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_with(parent: Any) -> None:

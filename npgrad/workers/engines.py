@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ..errors import InvalidInput, MissingExtra, WorkerFailure
 from ..validation import require_in, require_positive
-from .calls import prepare
+from .calls import dask_setup, deaf, prepare
 from .mapping import TIME_LIMIT, Workers
 
 __all__ = ["ENGINES", "MPI", "Dask", "Engine", "Given", "Processes", "Ray", "open_workers"]
@@ -103,9 +103,14 @@ class Dask:
                 with _unreachable(self.address):
                     self._clients.append(distributed.Client(self.address, timeout=self.patience))
             else:
-                cluster = distributed.LocalCluster(
-                    n_workers=self.workers or 1, threads_per_worker=1, dashboard_address=None, silence_logs=50
-                )
+                with deaf():
+                    cluster = distributed.LocalCluster(
+                        n_workers=self.workers or 1,
+                        threads_per_worker=1,
+                        dashboard_address=":0",
+                        silence_logs=50,
+                        preload=[dask_setup.__module__],
+                    )
                 self._clients.extend([distributed.Client(cluster), cluster])
         executor: Executor = self._clients[0].get_executor(pure=False)
         return executor

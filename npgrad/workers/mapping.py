@@ -37,17 +37,20 @@ class Workers:
         Bytes of all calls and of all answers so far, as they are handed to the engine.
     lost : int
         Units that had to be computed again.
+    widest, most : int
+        Units of the widest map so far, and workers when they were last counted.
     """
 
     def __init__(self, engine: Engine, time_limit: float | None = TIME_LIMIT) -> None:
         self.engine, self.time_limit = engine, time_limit
-        self.sent = self.received = self.lost = 0
+        self.sent = self.received = self.lost = self.widest = self.most = 0
         self._executor: Executor | None = None
 
     @property
     def n(self) -> int:
         """How many work at a time."""
-        return self.engine.size(self._open())
+        self.most = self.engine.size(self._open())
+        return self.most
 
     def map(
         self,
@@ -81,6 +84,7 @@ class Workers:
         """
         asked, results, failed = list(units), dict[int, Result](), dict[int, Exception]()
         calls = [self._packed(function, unit) for unit in asked]
+        self.widest = max(self.widest, len(calls))
 
         def take(i: int, reply: bytes) -> bool:
             try:
