@@ -18,7 +18,7 @@ from ..errors import InvalidInput, UnknownName, UnsupportedSpace
 from ..policies import Policy, make_policy
 from ..pool import usable_cores
 from ..rollouts import CompiledRollout, RemoteRollout, RolloutSource, make_rollout
-from ..training import Callback, EvaluationResult, Metrics, Recipe, train
+from ..training import Callback, EvaluationResult, LoopState, Metrics, Recipe, train
 from ..types import Array, State
 from ..validation import require_positive
 from ..workers import Workers
@@ -227,6 +227,7 @@ class Algorithm(ABC):
         """Train for that many more timesteps.
 
         With evaluations, `agent`, `predict` and `save` are those of the best one; else of the last iteration.
+        Where training raises, they are those of the last iteration before.
 
         Parameters
         ----------
@@ -247,6 +248,10 @@ class Algorithm(ABC):
         done = 0 if self.state is None else self.state.timesteps
         if stop_at is not None and not eval_every:
             eval_every = max(1, total_timesteps // 20)
+
+        def keep(seen: LoopState) -> None:
+            self.state, self._agent = seen.state, None  # what is left should the next iteration fail
+
         result = train(
             self.recipe_for(done + total_timesteps),
             seed=self.seed,
@@ -255,7 +260,7 @@ class Algorithm(ABC):
             eval_every=eval_every,
             eval_episodes=eval_episodes,
             stop_at=stop_at,
-            callbacks=[callback] if callable(callback) else callback,
+            callbacks=[keep, *([callback] if callable(callback) else callback)],
             progress=progress_bar,
             state=self.state,
         )

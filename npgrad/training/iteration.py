@@ -155,6 +155,9 @@ class Running:
         try:
             state, metrics = self.recipe.step(before)
             require_finite("theta", state.theta, "a smaller learning rate may help")
+            for name, array in state.group("critic").items():
+                if array.dtype.kind == "f":
+                    require_finite(f"critic/{name}", array, "a smaller critic_learning_rate or reward_scale may help")
         except (NonFinite, EnvironmentFailure) as error:
             where = f"in iteration {before.iteration + 1}, after timestep {before.timesteps}"
             kept = f"; the last good agent is in {self.folder.path}" if self.folder else ""

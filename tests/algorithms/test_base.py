@@ -9,7 +9,8 @@ from gymnasium.spaces import Box, Discrete
 
 from npgrad import REINFORCE
 from npgrad.algorithms import ALGORITHMS
-from npgrad.errors import InvalidInput, UnknownName
+from npgrad.deploy import load_agent
+from npgrad.errors import InvalidInput, NonFinite, UnknownName
 from npgrad.policies import make_policy
 
 FAST = {"n_episodes": 8, "learning_rate": 0.3, "gamma": 0.99}
@@ -95,3 +96,22 @@ def test_every_algorithm_can_begin_with_an_agent(algo, normalize):
 def test_more_threads_than_cores_are_spoken_of():
     with pytest.warns(UserWarning, match=r"threads is 4096, but this process may use \d+ cores"):
         REINFORCE("CartPole-v1", threads=4096)
+
+
+DIVERGES = {  # a policy, and a critic
+    "online": ("npgrad/LaneKeeping-v0", {"learning_rate": 30.0, "overshoot": 0.0, "n_steps": 20}),
+    "a2c": ("CartPole-v1", {"critic_learning_rate": 1e306}),
+}
+
+
+@pytest.mark.parametrize("algo", DIVERGES)
+def test_what_diverges_stops_with_the_last_good_agent(algo, tmp_path):
+    env, settings = DIVERGES[algo]
+    model, seen = ALGORITHMS[algo].load()(env, seed=0, **settings), []
+    with np.errstate(all="ignore"), pytest.raises(NonFinite, match=r"in iteration \d+, after timestep \d+: .*"):
+        model.learn(50_000, callback=lambda s: seen.append(s.state))
+    assert len(seen) >= 1
+    assert model.state is seen[-1]
+    assert np.isfinite(model.agent.theta).all()
+    model.save(tmp_path / "agent.npz")
+    np.testing.assert_array_equal(load_agent(tmp_path / "agent.npz").theta, seen[-1].theta)
