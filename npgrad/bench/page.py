@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from ..files import write_text
 from .catalogue import GROUPS
 from .growth import Growth, points, slope
 from .limits import Limits
-from .report import section, verdicts
+from .report import family, section, verdicts
 from .rows import Measured, Row
 from .timing import shown_time
 
 __all__ = ["update_page", "write_page"]
 
+COLOURS = ("#1c6dd0", "#d9480f", "#2b8a3e", "#7048c8", "#c2255c", "#0c8599")
 INK, SOFT, OURS, LEAST = "#1f2933", "#65727f", "#1c6dd0", "#d9480f"
 
 INTRODUCTION = """# Benchmarks
@@ -74,12 +76,16 @@ def write_page(path: Path, rows: Sequence[Row], kept: Mapping[str, Any]) -> None
         if there and group != "growth":
             parts.append(f"## {title}\n\n{section(there, found, limits)}\n")
     parts.append(_missed(rows, found, limits))
+    pictures = path.parent / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    if any(found[row.name].ratio(goal) for row in rows if row.name in found for goal in row.goals):
+        draw_ratios([row for row in rows if row.name in found], found, pictures / f"{path.stem}_ratios.svg")
+        alt = "Times faster than each peer, with quartiles, and goals"
+        parts.insert(2, _image(f"pictures/{path.stem}_ratios.svg", alt))
     curves = [row for row in rows if isinstance(row, Growth) and row.name in found]
     if curves:
-        picture = path.parent / "pictures" / f"{path.stem}_growth.svg"
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        draw_growth(curves, found, limits, picture)
-        parts.append(_growth(curves, found, limits, f"pictures/{picture.name}"))
+        draw_growth(curves, found, limits, pictures / f"{path.stem}_growth.svg")
+        parts.append(_growth(curves, found, limits, f"pictures/{path.stem}_growth.svg"))
     write_text(path, "\n".join(parts))
     lines = [f"{json.dumps(name)}: {json.dumps(row)}" for name, row in sorted(kept["rows"].items())]
     head = f'"about": {json.dumps(kept["about"], ensure_ascii=False)},\n"limits": {json.dumps(kept["limits"])}'
@@ -138,8 +144,59 @@ def _growth(curves: Sequence[Growth], found: Mapping[str, Measured], limits: Lim
         last = f"{shown_time(t[-1])}, {t[-1] / least:.1f} × the bound by {why}"
         lines.append(f"| {row.text} | {row.x} | {span} | {whole:.2f} | {upper:.2f} | {last} |")
     alt = "Time against steps, parameters, episodes and threads on logarithmic axes, with bounds"
-    lines += ["", f"```{{image}} {picture}", f":alt: {alt}", ":width: 100%", "```", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _image(picture, alt)])
+
+
+def _image(picture: str, alt: str) -> str:
+    return f"```{{image}} {picture}\n:alt: {alt}\n:width: 100%\n```\n"
+
+
+def draw_ratios(rows: Sequence[Row], found: Mapping[str, Measured], path: Path) -> None:
+    """How many times faster npgrad is than each peer, with quartiles, and what it should be.
+
+    Raises
+    ------
+    MissingExtra
+        Without matplotlib.
+    """
+    there = [row for row in rows if any(goal.ours == "npgrad" and found[row.name].ratio(goal) for goal in row.goals)]
+    figure = _figure(9.6, 0.9 + 0.19 * len(there))
+    axes = figure.add_subplot()
+    colours: dict[str, str] = {}
+    for i, row in enumerate(there):
+        for goal in row.goals:
+            ratio, theirs = found[row.name].ratio(goal), found[row.name].best(*goal.against)
+            if ratio is None or theirs is None:
+                continue
+            colour = colours.setdefault(family(theirs), COLOURS[len(colours) % len(COLOURS)])
+            axes.plot(ratio[1:], [i, i], color=colour, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(ratio[0], i, "o", color=colour, markersize=4.5)
+            axes.plot(goal.reach, i, "|", color=colour, markersize=9)
+    for name, colour in colours.items():
+        axes.plot([], [], "o-", color=colour, markersize=4.5, label=name)
+    axes.plot([], [], "|", color=SOFT, markersize=9, label="to reach")
+    axes.axvline(1, color=SOFT, linewidth=0.8)
+    axes.set_xscale("log")
+    ticks = [tick for tick in (0.2, 0.5, 1, 2, 5, 10, 20, 50) if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_yticks(range(len(there)), [row.text for row in there], fontsize=7)
+    axes.set_ylim(len(there) - 0.4, -0.6)
+    axes.set_xlabel("times faster", color=SOFT)
+    axes.tick_params(colors=SOFT)
+    figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=8)
+    axes.grid(True, axis="x", color="#e3e8ed", linewidth=0.6)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("the page's plots need matplotlib; pip install 'npgrad[plots]'") from error
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def draw_growth(curves: Sequence[Growth], found: Mapping[str, Measured], limits: Limits, path: Path) -> None:
@@ -150,12 +207,8 @@ def draw_growth(curves: Sequence[Growth], found: Mapping[str, Measured], limits:
     MissingExtra
         Without matplotlib.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("the page's plots need matplotlib; pip install 'npgrad[plots]'") from error
     n = len(curves)
-    figure = Figure(figsize=(9.6, 3.1 * ((n + 2) // 3)), layout="constrained")
+    figure = _figure(9.6, 3.1 * ((n + 2) // 3))
     for i, row in enumerate(curves):
         axes = figure.add_subplot((n + 2) // 3, min(n, 3), i + 1)
         measured = found[row.name]
@@ -165,8 +218,12 @@ def draw_growth(curves: Sequence[Growth], found: Mapping[str, Measured], limits:
         axes.loglog(x, least, "--", color=LEAST, linewidth=1.2, label=row.least(x[-1], limits)[1])
         axes.set_xlabel(row.x, color=SOFT)
         axes.set_ylabel("seconds" if i % 3 == 0 else "", color=SOFT)
-        axes.set_title(row.name.partition("-")[2].replace("_", " "), fontsize=10, color=INK)
-        axes.tick_params(colors=SOFT, labelsize=8)
+        axes.set_title(fill(row.text, 40), fontsize=9, color=INK)
+        axes.tick_params(colors=SOFT, labelsize=8, which="both")
+        if x[-1] < 10 * x[0]:  # few numbers, not powers of ten
+            axes.set_xticks(x, [f"{each:g}" for each in x])
+            axes.minorticks_off()
+            axes.set_ylim(least.min() / 2, 2 * t.max())
         axes.legend(fontsize=8, frameon=False)
         axes.grid(True, color="#e3e8ed", linewidth=0.6)
         for side in ("top", "right"):

@@ -9,7 +9,7 @@ from .limits import Limits
 from .rows import Goal, Measured, Row
 from .timing import shown_time
 
-__all__ = ["Verdict", "figure", "line", "section", "verdicts"]
+__all__ = ["Verdict", "family", "figure", "line", "section", "verdicts"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _verdict(row: Row, found: Measured, goal: Goal) -> Verdict | None:
         if ratio is None or theirs is None:
             return None
         middle, low, high = ratio
-        shown = f"{middle:.1f} × {_family(theirs)} ({low:.1f} to {high:.1f})"
+        shown = f"{middle:.1f} × {family(theirs)} ({low:.1f} to {high:.1f})"
         beyond = goal.beyond is not None and middle >= goal.beyond
         target = goal.beyond if beyond and goal.beyond is not None else goal.reach
         return Verdict(shown, f"≥ {target:.2g} ×", middle >= goal.reach, beyond, max(0.0, 1 - middle / goal.reach))
@@ -95,14 +95,14 @@ def _verdict(row: Row, found: Measured, goal: Goal) -> Verdict | None:
     return Verdict(name + figure(row, seconds), text, reached, beyond, short)
 
 
-def _family(name: str) -> str:
+def family(name: str) -> str:
     """A candidate without its number of threads."""
     return name.partition(",")[0]
 
 
 def families(found: Iterable[Measured]) -> list[str]:
     """The candidates of some rows without their numbers of threads, npgrad's first."""
-    names = dict.fromkeys(_family(name) for each in found for name in each.seconds)
+    names = dict.fromkeys(family(name) for each in found for name in each.seconds)
     return sorted(names, key=lambda name: name != "npgrad")
 
 

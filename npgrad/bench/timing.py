@@ -14,7 +14,7 @@ from ..types import FloatArray
 
 __all__ = ["Clock", "Timing", "compare", "shown_time", "table"]
 
-SHORTEST = 2e-4  # seconds that a measurement lasts at least: the clock and the call cost nothing beside it
+SHORTEST = 2e-3  # seconds that a measurement lasts at least: clock, call and cold caches cost little beside it
 FEWEST = 5  # rounds, however long they take
 
 
