@@ -1,6 +1,6 @@
 """Train and evaluate by the command line, seed after seed, and write docs/results.md.
 
-    python tests/studies/results.py [--only ENV ...] [--algo NAME ...] [--runs DIR] [--page]
+    python tests/studies/results.py [--only ENV ...] [--algo NAME ...] [--seeds S ...] [--runs DIR] [--page]
 
 Every finished run is kept in tests/studies/results, with the preset it had, and not run again unless that has changed;
 run folders are in DIR (default runs/results), where an interrupted run goes on. --page runs nothing.
@@ -202,6 +202,8 @@ STUDIES = [
         reference="A2C −163, PPO −172",
         episodes=750,
     ),
+    Study("FrozenLake-v1", "ppo", range(5), 0.99, "99 % of value iteration's policy", exact=True),
+    Study("FrozenLake8x8-v1", "trpo", range(5), 0.99, "99 % of value iteration's policy", exact=True),
     Study("MountainCar-v0", "ga", range(5), -110.0, "5 of 5 at −110 or more", reference="−107.3"),
 ]
 
@@ -333,6 +335,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/results"))
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--algo", nargs="*")
+    parser.add_argument("--seeds", nargs="*", type=int)
     parser.add_argument("--page", action="store_true", help="write the page from what is kept; run nothing")
     options = parser.parse_args()
     found = {}
@@ -342,7 +345,7 @@ def main() -> None:
         chosen = (not options.only or study.env in options.only) and (not options.algo or study.algo in options.algo)
         if chosen and not options.page:
             results = results if current else {}
-            for seed in (seed for seed in study.seeds if seed not in results):
+            for seed in (s for s in study.seeds if s not in results and s in (options.seeds or study.seeds)):
                 results[seed] = run(options.runs / f"{study.name}-{seed}", study, seed)
                 print(study.name, seed, results[seed]["steps"], results[seed]["mean_return"], flush=True)
                 keep(study, results)
