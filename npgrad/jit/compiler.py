@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import importlib
 import os
@@ -74,7 +75,7 @@ def load_numba() -> Any:
         return None
     with lock:
         try:
-            numba = importlib.import_module("numba")
+            numba = _import_numba()
         except Exception as error:  # numba raises ImportError, SystemError and others on versions it does not know
             warnings.warn(
                 f"numba cannot be imported ({error}): kernels run as plain Python, some hundred times slower; "
@@ -84,6 +85,17 @@ def load_numba() -> Any:
             )
             return None
     return None if numba.config.DISABLE_JIT else numba
+
+
+def _import_numba() -> Any:
+    """Numba; a hundred thousand objects come into being, and to look for garbage amid them takes as long again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module("numba")
+    finally:
+        if collects:
+            gc.enable()
 
 
 def numba_part(name: str) -> Any:
