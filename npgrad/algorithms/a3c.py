@@ -19,11 +19,11 @@ from ..optimizers import SGD
 from ..pool import map_ordered
 from ..rollouts import CompiledRollout
 from ..rollouts.fused import Dynamics
-from ..training import Metrics, RewardScaling, Schedule
+from ..training import Metrics, Schedule
 from ..types import Array, FloatArray, IntArray, State
 from . import a3c_kernels as kernels
 from .base import Algorithm, initial_theta
-from .experience import Experience, FromExperience
+from .experience import FromExperience, experience_of
 from .networks import Networks, networks_of
 from .online import figures_of
 from .online_settings import A3CSettings
@@ -139,7 +139,7 @@ class A3C(Algorithm):
     --------
     >>> model = A3C("CartPole-v1", seed=0).learn(total_timesteps=5_000)
     >>> model.state.iteration
-    2
+    3
     """
 
     name = "a3c"
@@ -167,13 +167,7 @@ class A3C(Algorithm):
                 stacklevel=3,
             )
         return AsynchronousActorCritic(
-            experience=Experience(
-                self.rollout,
-                self.policy,
-                n_steps=s.n_steps,
-                rewards=RewardScaling(s.reward_scale, gamma=s.gamma),
-                executor=self.executor,
-            ),
+            experience=experience_of(self, s),
             env=self.rollout.env,
             value=value,
             networks=networks,

@@ -22,11 +22,11 @@ from ..errors import InvalidInput
 from ..functions import MLP, Concatenated, Fixed
 from ..optimizers import OPTIMIZERS, Adam, Optimizer
 from ..policies import ComposedPolicy, Policy
-from ..training import Metrics, RewardScaling, Schedule
+from ..training import Metrics, Schedule
 from ..types import Array, Batch, State
 from .base import Algorithm, initial_theta
 from .deterministic_critics import CompatibleQ, DeterministicCritic, PerceptronQ
-from .experience import Experience, FromExperience
+from .experience import FromExperience, experience_of
 from .off_policy_settings import DPGSettings
 from .replay import TransitionReplay
 from .value import value_function
@@ -179,14 +179,7 @@ class DPG(Algorithm):
         else:
             critic = CompatibleQ(value_function(policy, "mlp", s.critic_hidden), policy.n_params)
         return DeterministicAscent(
-            experience=Experience(
-                self.rollout,
-                exploring(policy, s.sigma * half),
-                n_steps=s.n_steps,
-                rewards=RewardScaling(s.reward_scale, s.normalize_rewards, s.gamma),
-                normalize_observations=s.normalize_observations,
-                executor=self.executor,
-            ),
+            experience=experience_of(self, s, policy=exploring(policy, s.sigma * half)),
             replay=TransitionReplay(s.buffer_size),
             critic=critic,
             optimizer=OPTIMIZERS[s.optimizer](s.learning_rate),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from ..policies.normaliser import Moments
 from ..rollouts import Rollout
 from ..training import Metrics, RewardScaling
 from ..types import Array, Batch, FloatArray, IntArray, State
-from .actor_critic_settings import ActorCriticSettings
 from .base import Algorithm, initial_theta, unmasked
 
 __all__ = ["Collected", "Experience", "FromExperience", "experience_of"]
@@ -149,17 +149,18 @@ class FromExperience:
         return Agent(self.experience.policy_at(state), state.theta, info=info)
 
 
-def experience_of(algorithm: Algorithm, settings: ActorCriticSettings) -> Experience:
-    """The experience that settings ask for, in an algorithm's environment."""
-    return Experience(
-        rollout=algorithm.rollout,
-        policy=algorithm.policy,
-        n_steps=settings.n_steps,
-        n_episodes=settings.n_episodes,
-        rewards=RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
-        normalize_observations=settings.normalize_observations,
-        executor=algorithm.executor,
-    )
+def experience_of(algorithm: Algorithm, settings: Any, **others: Any) -> Experience:
+    """The experience that settings ask for, in an algorithm's environment; `others` are fields set otherwise."""
+    fields = {
+        "rollout": algorithm.rollout,
+        "policy": algorithm.policy,
+        "n_steps": getattr(settings, "n_steps", None),
+        "n_episodes": getattr(settings, "n_episodes", None),
+        "rewards": RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
+        "normalize_observations": settings.normalize_observations,
+        "executor": algorithm.executor,
+    }
+    return Experience(**fields | others)
 
 
 def ended_episodes(batch: Batch, running: dict[str, Array]) -> tuple[FloatArray, IntArray, dict[str, Array]]:

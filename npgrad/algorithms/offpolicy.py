@@ -34,10 +34,10 @@ from ..estimators import (
 from ..estimators.ratios import Weighting
 from ..estimators.score_function import discounted
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..training import Metrics, RewardScaling, Schedule, diagnose
+from ..training import Metrics, Schedule, diagnose
 from ..types import Array, Batch, FloatArray, State
 from .base import Algorithm, initial_theta
-from .experience import Experience, FromExperience
+from .experience import FromExperience, experience_of
 from .off_policy_settings import OffPolicySettings
 from .replay import BatchReplay
 from .value import ValueFit, advantages, value_of
@@ -175,14 +175,7 @@ class OffPolicy(Algorithm):
         s = settings
         lam = 1.0 if s.ratio == "per-decision" else s.gae_lambda
         return OffPolicyAscent(
-            experience=Experience(
-                self.rollout,
-                self.policy,
-                n_episodes=s.n_episodes,
-                rewards=RewardScaling(s.reward_scale, s.normalize_rewards, s.gamma),
-                normalize_observations=s.normalize_observations,
-                executor=self.executor,
-            ),
+            experience=experience_of(self, s),
             replay=BatchReplay(s.n_batches),
             optimizer=OPTIMIZERS[s.optimizer](s.learning_rate),
             estimator=partial(off_policy_estimator, s),

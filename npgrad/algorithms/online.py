@@ -22,11 +22,11 @@ from ..optimizers import SGD
 from ..policies import Policy
 from ..rollouts import CompiledRollout
 from ..rollouts.fused import Dynamics
-from ..training import Metrics, RewardScaling, Schedule
+from ..training import Metrics, Schedule
 from ..types import Array, FloatArray, State
 from . import online_kernels as kernels
 from .base import Algorithm, initial_theta
-from .experience import Experience, FromExperience
+from .experience import FromExperience, experience_of
 from .networks import Networks, networks_of
 from .online_settings import OnlineSettings
 from .value import ValueFit, value_function
@@ -368,14 +368,7 @@ class Online(Algorithm):
         require_no_memory(self.policy)
         s = settings
         return OnlineActorCritic(
-            experience=Experience(
-                self.rollout,
-                self.policy,
-                n_steps=1,
-                rewards=RewardScaling(s.reward_scale, s.normalize_rewards, s.gamma),
-                normalize_observations=s.normalize_observations,
-                executor=self.executor,
-            ),
+            experience=experience_of(self, s, n_steps=1),
             value=value_function(self.policy, s.critic, s.critic_hidden),
             rule=Rule(**{f.name: getattr(s, f.name) for f in fields(Rule)}),
             n_steps=s.n_steps,

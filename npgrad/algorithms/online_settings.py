@@ -59,7 +59,7 @@ class A3CSettings(SharedSettings):
     """
 
     n_steps: int = hyper(5, "t_max: steps of a worker between two updates")
-    n_turns: int = hyper(100, "updates of every worker in an iteration, between two rows of the log")
+    n_turns: int = hyper(50, "updates of every worker in an iteration, between two rows of the log")
     learning_rate: float = hyper(3e-3, "step size α of the policy")
     critic_learning_rate: float = hyper(3e-3, "step size of the critic")
     gamma: float = hyper(0.99, "discount factor γ")

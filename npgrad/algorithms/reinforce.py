@@ -34,10 +34,10 @@ from ..estimators import (
     total_return,
 )
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..training import Metrics, RewardScaling, Schedule, diagnose
+from ..training import Metrics, Schedule, diagnose
 from ..types import Array, Batch, FloatArray, State
 from .base import Algorithm, initial_theta
-from .experience import Experience, FromExperience
+from .experience import FromExperience, experience_of
 from .settings import ReinforceSettings
 from .value import ValueFit, value_of
 
@@ -163,14 +163,7 @@ class REINFORCE(Algorithm):
     def make_recipe(self, settings: ReinforceSettings) -> Reinforce:
         """The recipe with these settings."""
         return Reinforce(
-            experience=Experience(
-                self.rollout,
-                self.policy,
-                n_episodes=settings.n_episodes,
-                rewards=RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
-                normalize_observations=settings.normalize_observations,
-                executor=self.executor,
-            ),
+            experience=experience_of(self, settings),
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
             estimator=partial(estimator_of, settings, executor=self.executor),
             targets=partial(targets_of, settings),
