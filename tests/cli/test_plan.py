@@ -178,7 +178,7 @@ WRONG = [
     (["--set", "optimizer=adm"], "did you mean 'adam'"),
     (["--env-kwargs", "gravity"], "'gravity' is no KEY=VALUE"),
     (["--env-kwargs", "gravty=3"], "gravty"),
-    (["--engine", "compiled", "--env-kwargs", "max_episode_steps=3"], "takes no arguments"),
+    (["--engine", "compiled", "--env-kwargs", "sutton_barto_reward=true"], "takes no argument but max_episode_steps"),
     (["--n-episodes", "1"], "--n-episodes is 1, but baseline leave-one-out is made of the other episodes; give 2"),
     (["--critic-hidden", "3"], "--critic-hidden is 3, but baseline leave-one-out has no critic; add --baseline value"),
     (["--critic", "linear"], "--critic is linear, but baseline leave-one-out has no critic"),

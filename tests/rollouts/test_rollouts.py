@@ -11,6 +11,7 @@ import pytest
 
 from npgrad import noise
 from npgrad.envs import compiled_twin
+from npgrad.errors import InvalidInput
 from npgrad.policies import Normaliser, make_policy
 from npgrad.rollouts import CompiledRollout, GymnasiumRollout, make_rollout
 from npgrad.rollouts.fused import affine_of
@@ -154,3 +155,18 @@ def test_actions_follow_their_probabilities():
     n = batch.n_steps
     assert abs(batch.act.mean() - 0.5) < 3.29 * 0.5 / np.sqrt(n)  # 99.9 % interval
     np.testing.assert_allclose(batch.logp, np.log(0.5), rtol=1e-15)
+
+
+def test_a_twin_takes_a_time_limit_of_ones_own():
+    short, original = (make_rollout("CartPole-v1", engine, max_episode_steps=15) for engine in ("auto", "gymnasium"))
+    assert isinstance(short, CompiledRollout)
+    batch = short.episodes(LINEAR, THETA, seed=0, first=0, count=30)
+    assert batch.lengths.max() == 15
+    np.testing.assert_array_equal(batch.truncated & (batch.lengths == 15), batch.truncated)
+    assert batch.truncated.any()
+    assert original.episodes(LINEAR, THETA, seed=0, first=0, count=5).lengths.max() == 15
+    assert make_rollout("CartPole-v1", max_episode_steps=None).env.max_episode_steps == 500
+    assert make_rollout("CartPole-v1", max_episode_steps=-1).env.max_episode_steps is None
+    assert isinstance(make_rollout("CartPole-v1", max_episode_steps=15, sutton_barto_reward=True), GymnasiumRollout)
+    with pytest.raises(InvalidInput, match="max_episode_steps"):
+        make_rollout("CartPole-v1", max_episode_steps=0)
