@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..distributions import Categorical, DiagonalGaussian
-from ..estimators import LocalGeometry, score_function_estimate
+from ..estimators import LocalGeometry, log_surrogate_gradient
 from ..functions import MLP, Concatenated, Constant, Function, Linear
 from ..policies import ComposedPolicy
 from ..pool import single_blas_thread, thread_pool
@@ -59,8 +59,8 @@ def problem(d: int, k: int, hidden: list[int], n: int, dtype: str) -> tuple[Comp
 def surrogate_gradient(
     policy: ComposedPolicy, theta: Array, batch: Batch, psi: Array, executor: Executor | None
 ) -> Callable[[], Array]:
-    """Σ_t Ψ_t ∇ log π."""
-    return lambda: score_function_estimate(policy, theta, batch, psi, executor=executor).gradient * batch.n_episodes
+    """Σ_t Ψ_t log π and its gradient, of which the gradient is compared."""
+    return lambda: log_surrogate_gradient(policy, theta, batch, psi, executor)[1] * batch.n_episodes
 
 
 def score_matrix(

@@ -90,7 +90,7 @@ def _solving_cold(peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ou
 
 def _solving(peer: str, label: str, peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     _npgrad(*TRAIN).seconds(1)  # fills the cache
-    made: dict[str, Candidate | Ours] = {"npgrad": _npgrad(*TRAIN)}
+    made: dict[str, Candidate | Ours] = {"npgrad": _npgrad(*TRAIN), "imports alone": _python("import numpy, numba")}
     if peer in peers.names and peers.python is not None:
         script = str(FOLDER / "with_sb3.py")
         made[label] = Process(partial(_solve, peers.python, script, label.lower()), prints_seconds=True)

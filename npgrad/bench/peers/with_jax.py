@@ -52,8 +52,8 @@ def gradient(**problem: Any) -> Case:
     def surrogate(w: Any, x: Any, a: Any, psi: Any) -> Any:
         return (psi * log_prob(w, x, a, p["softmax"])).sum()
 
-    run = compiled(jax.grad(surrogate), parameters, obs, act, psi)
-    return run, digest(flat(run()))
+    run = compiled(jax.value_and_grad(surrogate), parameters, obs, act, psi)
+    return run, digest(flat(run()[1]))
 
 
 def scores(**problem: Any) -> Case:
