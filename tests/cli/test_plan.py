@@ -236,7 +236,7 @@ def test_a_preset_that_does_not_fit_a_changed_environment(npgrad, monkeypatch):
 
 
 def test_a_preset_that_contradicts_a_flag(npgrad, monkeypatch):
-    known = {"baseline": "value", "gae_lambda": 0.9, "env_kwargs": {"max_episode_steps": 9}, "n_episodes": 4}
+    known = {"baseline": "value", "gae_lambda": 0.9, "env_kwargs": {"sutton_barto_reward": True}, "n_episodes": 4}
     monkeypatch.setattr(presets, "presets", lambda: {"CartPole-v1": {"reinforce": known}})
     for args, says in (
         (["--no-causality"], "(the preset of CartPole-v1 gave baseline, gae_lambda; --no-preset leaves it out)"),
