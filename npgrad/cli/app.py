@@ -26,6 +26,7 @@ COMMANDS = {
     "clone": ("npgrad.cli.clone:clone", "Clone the behaviour in demonstrations."),
     "dagger": ("npgrad.cli.dagger:dagger", "Learn from an expert who is asked about the learner's own states."),
     "eval": ("npgrad.cli.evaluate:evaluate", "Evaluate a trained agent in Gymnasium's original environment."),
+    "sweep": ("npgrad.cli.sweep:sweep", "Train many settings on many seeds, in parallel; one table, one picture."),
     "plot": ("npgrad.cli.plot:plot", "Draw the learning curves of one run or many."),
     "compare": ("npgrad.cli.compare:compare", "Say which of two runs, or series of runs, is better, and how surely."),
     "watch": ("npgrad.cli.watch:watch", "Watch a trained agent, on the screen or as a GIF or MP4."),

@@ -14,7 +14,7 @@ import click
 from ..errors import CorruptFile, NpgradError, RunFolderError
 from .plan import Plan
 
-__all__ = ["read_series", "run_series"]
+__all__ = ["one_seed", "read_series", "run_series"]
 
 SERIES = "series.json"
 
@@ -58,7 +58,7 @@ def run_series(plan: Plan, seeds: tuple[int, ...]) -> int:
     failed = 0
     for seed in seeds:
         try:
-            row, goes_on = _one(plan, seed, parent, first=not rows)
+            row, goes_on = one_seed(plan, seed, parent, first=not rows)
         except NpgradError as error:
             click.echo(f"Error: seed {seed}: {' '.join(str(error).split())}", err=True)
             failed += 1
@@ -108,7 +108,7 @@ def _named(seeds: tuple[int, ...]) -> str:
     return f"{seeds[0]}-{seeds[-1]}" if whole else "_".join(map(str, seeds[:6])) + ("_more" if len(seeds) > 6 else "")
 
 
-def _one(plan: Plan, seed: int, parent: Path, first: bool) -> tuple[_Row, bool]:
+def one_seed(plan: Plan, seed: int, parent: Path, first: bool) -> tuple[_Row, bool]:
     """The run of one seed, gone on with if it is there; and whether the next one is to follow."""
     from ..training import RunFolder
     from ..training.config import CONFIG

@@ -256,7 +256,7 @@ def new_folder(name: str, root: str = "runs") -> Path:
     RunFolderError
         If it cannot be made.
     """
-    plain, number = _plain(name), 1
+    plain, number = plain_name(name), 1
     while True:
         folder = Path(root) / (plain if number == 1 else f"{plain}-{number}")
         with _reported(folder):
@@ -268,7 +268,7 @@ def new_folder(name: str, root: str = "runs") -> Path:
                 number += 1
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """`name` as one part of a path: letters, digits and ``._+-``, not hidden."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).lstrip(".-") or "run"
 
