@@ -26,7 +26,10 @@ __all__ = [
     "log_surrogate_gradient",
 ]
 
-FEW_ROWS, MANY_ROWS = 1024, 2048  # of a chunk, in batches of up to MANY_ROWS · 4 rows, and in larger ones (measured)
+LARGEST = 700.0  # of a log ρ whose ρ is still a number
+
+NARROW, NARROW_ROWS = 1024, 8192  # parameters, up to which a chunk has so many rows (all measured)
+FEW_ROWS, MANY_ROWS = 1024, 2048  # of a chunk otherwise, in batches of up to 4 · MANY_ROWS rows, and in larger ones
 
 
 def log_surrogate(
@@ -100,6 +103,8 @@ def log_surrogate_gradient(
         return value, lin.vjp(w)  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
 
     size = MANY_ROWS if batch.n_steps > 4 * MANY_ROWS else FEW_ROWS
+    if policy.n_params <= NARROW:
+        size = NARROW_ROWS
     values, gradients = zip(*map_chunks(policy, theta, batch, terms, executor, size), strict=True)
     return ordered_sum(values) / batch.n_episodes, ordered_sum(gradients) / batch.n_episodes
 
@@ -171,7 +176,7 @@ def clipped_surrogate(log_ratio: Array, adv: FloatArray, clip_range: float) -> t
     """
     require_shape("adv", adv, log_ratio.shape)
     require_positive("clip_range", clip_range)
-    rho = np.exp(log_ratio)
+    rho = np.exp(np.where(log_ratio.real > LARGEST, LARGEST, log_ratio))
     beyond = np.where(adv > 0, rho.real > 1 + clip_range, rho.real < 1 - clip_range)
     edge = np.where(adv > 0, 1 + clip_range, 1 - clip_range)
     return np.where(beyond, edge, rho) * adv, np.where(beyond, 0, rho * adv)
@@ -185,7 +190,7 @@ def clip_fraction(log_ratio: FloatArray, clip_range: float) -> float:
     >>> clip_fraction(np.log([0.5, 1.1, 2.0, 1.0]), 0.2)
     0.5
     """
-    return float(np.mean(np.abs(np.expm1(log_ratio)) > clip_range))
+    return float(np.mean(np.abs(np.expm1(np.minimum(log_ratio, LARGEST))) > clip_range))
 
 
 def approximate_kl(log_ratio: FloatArray) -> float:
@@ -196,7 +201,8 @@ def approximate_kl(log_ratio: FloatArray) -> float:
     >>> approximate_kl(np.zeros(3))
     0.0
     """
-    return float(np.mean(np.expm1(log_ratio) - log_ratio))
+    with np.errstate(over="ignore"):  # infinite beyond what a number holds
+        return float(np.mean(np.expm1(log_ratio) - log_ratio))
 
 
 @dataclass(frozen=True)
