@@ -19,7 +19,7 @@ def presets() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def preset(env_id: str, algo: str | None = None) -> dict[str, Any]:
-    """Settings for an environment and an algorithm (by default the first that is known to solve it); may be empty.
+    """Settings for an environment and an algorithm (by default the first in the file, which did best); may be empty.
 
     Examples
     --------

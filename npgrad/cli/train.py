@@ -18,7 +18,7 @@ from ..errors import InvalidInput, NpgradError
 from ..training.config import read_config
 from ..training.settings import PolicySettings, TrainSettings
 from .app import debug_option
-from .options import options_of, seeds_of
+from .options import flag_of, options_of, seeds_of
 from .plan import Plan, new_plan, read_settings, resumed_plan, settings_of_pairs
 
 __all__ = ["FLAGS", "TrainCommand", "as_usage_error", "kinds_of", "preset_for", "said_by", "train"]
@@ -45,7 +45,15 @@ class TrainCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         with as_usage_error(ctx):
             ctx.meta[FLAGS] = _flags(args, self.left_out)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            owners = _owners(error.option_name)
+            if not owners:
+                raise
+            algo = ctx.meta[FLAGS].algo
+            text = f"{algo} has no {error.option_name}; add --algo {' or '.join(owners[:3])}, whose setting it is"
+            raise click.UsageError(text, ctx) from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         flags = ctx.meta.get(FLAGS, _Flags())
@@ -82,6 +90,14 @@ def _flags(args: list[str], left_out: tuple[str, ...]) -> _Flags:
         tuple(options_of(PolicySettings, preset=known, preset_of=env)),
         tuple(options_of(algorithm(algo).Settings, preset=known, preset_of=env)),
     )
+
+
+def _owners(flag: str) -> list[str]:
+    """The algorithms that have a flag."""
+    from ..algorithms.registry import ALGORITHMS
+
+    name = flag.replace("--no-", "--", 1)
+    return [algo for algo, entry in ALGORITHMS.items() if name in map(flag_of, fields(entry.Settings))]
 
 
 def preset_for(env: str, algo: str, policy: str | None) -> dict[str, Any]:

@@ -115,6 +115,7 @@ USAGE = [
     (["train", "CartPole-v1", "--policy", "linaer"], "did you mean 'linear'"),
     (["train", "CartPole-v1", "--baseline", "leave-one-ou"], "did you mean 'leave-one-out'"),
     (["train", "CartPole-v1", "--learning-rat", "1"], "--learning-rate"),
+    (["train", "CartPole-v1", "--algo", "ars", "--no-causality"], "ars has no --no-causality; add --algo reinforce"),
     (["train", "CartPole-v1", "--learning-rate", "-1"], "--learning-rate is -1"),
     (["train", "CartPole-v1", "--learning-rate", "nan"], "--learning-rate is nan"),
     (["train", "CartPole-v1", "--learning-rate", "fast"], "'fast' is no number"),
