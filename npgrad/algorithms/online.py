@@ -60,7 +60,7 @@ class Rule:
     trace_lambda: float = 0.9
     critic_trace_lambda: float = 0.9
     ent_coef: float = 0.0
-    overshoot: float = 2.0
+    overshoot: float = 1.0
     discount_states: bool = False
 
     @property

@@ -28,7 +28,7 @@ class OnlineSettings(SharedSettings):
     gamma: float = hyper(0.99, "discount factor γ")
     trace_lambda: float = hyper(0.9, "λ of the policy's eligibility trace: 0 none, 1 all that is past")
     critic_trace_lambda: float = hyper(0.9, "λ of the critic's eligibility trace")
-    overshoot: float = hyper(2.0, "κ: steps with κα max(|δ|, 1)‖z‖₁ > 1 are shortened to 1; 0: none is")
+    overshoot: float = hyper(1.0, "κ: steps with κα max(|δ|, 1)‖z‖₁ > 1 are shortened to 1; 0: none is")
     discount_states: bool = hyper(False, "keep γ^t: unbiased for the discounted objective")
     ent_coef: float = hyper(0.0, "β, weight of the entropy's gradient")
     critic: str = hyper("mlp", "V as a perceptron, or linear in the observation, its square and time", CRITIC_NAMES)

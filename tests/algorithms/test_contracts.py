@@ -64,7 +64,7 @@ LEARNS = {  # settings with which they are learned
 LEARNS_ON = {
     ("trpo", "npgrad/BernoulliBandit-v0"): {"n_episodes": 32},
     ("offpolicy", "npgrad/BernoulliBandit-v0"): {"n_episodes": 32},
-    ("online", "npgrad/LaneKeeping-v0"): {"learning_rate": 1e-3},
+    ("online", "npgrad/LaneKeeping-v0"): {"learning_rate": 1e-3, "overshoot": 2.0},
     ("dpg", "Pendulum-v1"): {"n_updates": 32, "n_steps": 8, "batch_size": 64, "policy": "mlp"},
 }
 LOCK_FREE = {"a3c"}  # with more than one thread updates come in another order each time, and it says so
