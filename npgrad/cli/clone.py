@@ -104,14 +104,13 @@ def clone(
         begun = {"policy_kwargs": options}
     env = str(demonstrations.info.get("env_id", ""))
     config = {"env": env, "algo": "clone", "seed": seed, "data": data, "init_from": init_from, **known}
-    rows: list[Mapping[str, float]] = []
-    found = cloned(demonstrations, who, settings, seed=seed, progress=rows.append, **begun)
     folder = folder_for(out, env, "clone", seed, config | {"hyperparameters": asdict(settings)})
     try:
-        agent, line = evaluated(replace(found.agent, info={**found.agent.info, **known}), env, eval_episodes)
-        for row in rows:
-            folder.log(row)
+        found = cloned(demonstrations, who, settings, seed=seed, progress=folder.log, **begun)
+        agent = replace(found.agent, info={**found.agent.info, **known})
         agent.save(folder.path / "agent.npz")
+        score, line = evaluated(agent, env, eval_episodes)
+        replace(agent, info={**agent.info, **score}).save(folder.path / "agent.npz")
     finally:
         folder.close()
     if quiet:
@@ -147,19 +146,21 @@ def folder_for(out: str | None, env: str, algo: str, seed: int, config: Mapping[
     return RunFolder.create_default(env or "demonstrations", algo, seed, config)
 
 
-def evaluated(agent: Agent, env: str, n_episodes: int) -> tuple[Agent, str]:
-    """The agent with its score, and a line that says it; neither where nobody knows the environment."""
+def evaluated(agent: Agent, env: str, n_episodes: int) -> tuple[dict[str, Any], str]:
+    """The agent's score, and a line that says it; neither where nobody knows the environment."""
+    from ..errors import NpgradError
     from ..training import evaluate_policy, summarise
 
     if not env or not n_episodes:
-        return agent, ""
-    kwargs = dict(agent.info.get("env_kwargs") or {})
-    returns, lengths = evaluate_policy(agent, env, n_episodes, True, 0, True, kwargs)
-    found = summarise(returns, lengths)
+        return {}, ""
+    try:
+        kwargs = dict(agent.info.get("env_kwargs") or {})
+        found = summarise(*evaluate_policy(agent, env, n_episodes, True, 0, True, kwargs))
+    except NpgradError as error:  # the clone is of use all the same
+        return {}, f"return    unknown: {error}"
     low, high = found["ci95"]
-    info = {"mean_return": found["mean_return"], "ci95": found["ci95"], "eval_episodes": n_episodes}
     line = f"return    {found['mean_return']:.1f}  (95% interval {low:.1f} to {high:.1f}; {n_episodes} greedy episodes)"
-    return replace(agent, info={**agent.info, **info}), line
+    return {"mean_return": found["mean_return"], "ci95": found["ci95"], "eval_episodes": n_episodes}, line
 
 
 def logged(row: Mapping[str, float]) -> dict[str, float | None]:

@@ -137,6 +137,24 @@ def test_minari_and_back(npgrad, here, monkeypatch):
     assert not (here / "demonstrations.npz").exists()
 
 
+def test_a_clone_is_kept_where_nothing_can_judge_it(npgrad, here):
+    from dataclasses import replace
+
+    from npgrad.data import save_demonstrations
+
+    shown = record(lambda obs: 0, "CartPole-v1", 2)
+    for i, info in enumerate(({"env_id": "Elsewhere-v0"}, {})):
+        save_demonstrations(replace(shown, info=info), here / "d.npz")
+        status, out, _ = npgrad("clone", "d.npz", *FEW, "--out", f"clone{i}")
+        assert status == 0
+        assert ("return    unknown: unknown environment 'Elsewhere-v0'" in out) == bool(info)
+        assert ("train on" in out) == bool(info)
+        assert load_agent(here / f"clone{i}" / "agent.npz").info["algo"] == "clone"
+    status, _, err = npgrad("clone", "d.npz", *FEW, "--out", "clone0")
+    assert status == 1
+    assert "clone0 holds a run already" in err
+
+
 @pytest.mark.parametrize(
     ("args", "status", "words"),
     [

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from npgrad.algorithms.reinforce import REINFORCE
-from npgrad.data import Demonstrations, record
+from npgrad.data import Demonstrations, demonstrations_of, record
 from npgrad.deploy import Agent, load_agent
 from npgrad.errors import InvalidInput, NonFinite, UnknownName
-from npgrad.imitation import CloningSettings, clone, cloning_loss, latent_batch
+from npgrad.imitation import CloningSettings, clone, cloning_loss, latent_batch, reward_weights
 from npgrad.policies import make_policy
 from npgrad.rollouts import make_rollout
 from npgrad.spaces import Box, Discrete
@@ -170,6 +170,21 @@ def test_masks_stay_masks():
     found = clone(masked, "linear", QUICK)
     np.testing.assert_array_equal(found.agent.theta, clone(demos, "linear", QUICK).agent.theta)
     assert found.agent.act(np.zeros(3), mask=[0, 1, 0]) == 3
+
+
+@pytest.mark.parametrize("temperature", [None, 10.0])
+def test_reward_weighted_regression_climbs(temperature):
+    """On its own episodes, weighted by their returns, cloning improves a policy without a gradient of the return."""
+    rollout = make_rollout("CartPole-v1")
+    policy = make_policy(rollout, "linear")
+    theta, means = np.zeros(policy.n_params), []
+    fit = CloningSettings(epochs=20, learning_rate=0.05, held_out=0, normalize_observations=False)
+    for i in range(6):
+        batch = rollout.episodes(policy, theta, seed=i, first=0, count=40)
+        means.append(batch.returns().mean())
+        own = demonstrations_of(batch, policy, {})
+        theta = clone(own, policy, fit, weights=reward_weights(batch, temperature), theta=theta).agent.theta
+    assert means[-1] > 2.5 * means[0]
 
 
 # Bad input
