@@ -86,9 +86,9 @@ with plt.rc_context(STYLE):
     centre, side, y = drive(model, np.zeros_like(theta))
     left.plot(*(centre + 8 * y * side), color=COLOURS[1], label="before: straight on")
     left.plot(*(centre + 8 * y * side)[:, -1:], "x", color=COLOURS[1])
-    left.set(xlabel="m", ylabel="m", aspect="equal")
+    left.set(xlabel="m", ylabel="m", ylim=(-28, 50))
     left.set_title("200 steps on a winding road, offsets drawn eight times", loc="left")
-    left.legend(frameon=False)
+    left.legend(frameon=False, loc="lower right")
     for (kind, trained), colour in zip(runs.items(), COLOURS, strict=False):
         for k, (_, (steps, returns)) in enumerate(trained):
             right.semilogx(steps, returns, color=colour, alpha=0.8, label=kind if k == 0 else None)
