@@ -1,6 +1,6 @@
 """Runs that are killed with SIGKILL at random moments and resumed, against those that were left in peace.
 
-    python tests/studies/kill.py [--kills N] [--seed S] [--algorithms NAME …] [--out DIR]
+    python tests/studies/kill.py [--kills N] [--steps N] [--seed S] [--algorithms NAME …] [--out DIR]
 
 Every algorithm trains on both engines, with a checkpoint after each iteration. A run is killed at a moment uniform over
 the time that it takes, half of the resumed ones once more; then it runs to its end. All files but clocks must be equal.
@@ -30,14 +30,13 @@ from tests.training.folders import contents
 
 ENGINES = ("compiled", "gymnasium")
 CONTINUOUS = ("a2c", "trpo", "es")  # on Pendulum, whose episodes are running at almost every checkpoint
-STEPS = 1000
 
 
-def arguments(algorithm: str, engine: str) -> list[str]:
+def arguments(algorithm: str, engine: str, steps: int) -> list[str]:
     """The command line of a small run."""
     env = "Pendulum-v1" if algorithm in CONTINUOUS else "CartPole-v1"
     found = ["train", env, "--no-preset", "--algo", algorithm, "--engine", engine, "--n-envs", "4", "--seed", "3"]
-    found += ["--policy", "mlp", "--hidden", "4", "--steps", str(STEPS), "--eval-every", str(STEPS // 4)]
+    found += ["--policy", "mlp", "--hidden", "4", "--steps", str(steps), "--eval-every", str(steps // 4)]
     found += ["--eval-episodes", "1", "--checkpoint-every", "0", "--quiet"]
     return found + [f"--set={name}={value}" for name, value in SMALL[algorithm].items()]
 
@@ -84,9 +83,9 @@ def different(folder: Path, whole: dict[str, object]) -> list[str]:
 class Case:
     """One algorithm on one engine."""
 
-    def __init__(self, algorithm: str, engine: str, out: Path) -> None:
+    def __init__(self, algorithm: str, engine: str, steps: int, out: Path) -> None:
         self.name = f"{algorithm}, {engine}"
-        self.args, self.out = arguments(algorithm, engine), out / f"{algorithm}-{engine}"
+        self.args, self.out = arguments(algorithm, engine, steps), out / f"{algorithm}-{engine}"
         command([*self.args, "--out", str(self.out / "warm")])  # here, so that children need not import and compile
         self.seconds = finish([*self.args, "--out", str(self.out / "whole")])
         self.whole = contents(self.out / "whole")
@@ -112,6 +111,7 @@ def main() -> None:
     """Kill, and print what came of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=1000, help="of a run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--algorithms", nargs="*", default=list(ALGORITHMS))
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "npgrad-kill")
@@ -119,7 +119,7 @@ def main() -> None:
     os.fsync = lambda handle: None  # it matters to a loss of power alone, and takes nine tenths of the time
     shutil.rmtree(options.out, ignore_errors=True)
     rng, differ = np.random.default_rng(options.seed), collections.Counter[str]()
-    cases = [Case(name, engine, options.out) for name in options.algorithms for engine in ENGINES]
+    cases = [Case(name, engine, options.steps, options.out) for name in options.algorithms for engine in ENGINES]
     runs = 0
     while sum(case.kills for case in cases) < options.kills:
         case = cases[runs % len(cases)]

@@ -13,8 +13,8 @@ SCRIPT = Path(__file__).parents[1] / "studies" / "kill.py"
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
 def test_twenty_five_kills(tmp_path):
-    command = [sys.executable, SCRIPT, "--kills", "25", "--algorithms", "reinforce", "a2c", "ppo", "--out", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ["--kills", "25", "--steps", "500", "--algorithms", "reinforce", "a2c", "ppo", "--out", tmp_path]
+    done = subprocess.run([sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all equal" in done.stdout
     assert len(re.findall(r"killed [1-9]\d* times", done.stdout)) == 6
