@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from npgrad import REINFORCE
 from npgrad.errors import EnvironmentFailure
 from npgrad.policies import make_policy
 from npgrad.rollouts import GymnasiumRollout
@@ -111,3 +112,11 @@ def test_the_walkers_of_gymnasium_are_made_anew():
 
     one = make()
     assert [episode(n, one) for n in range(4)] == [episode(n, make()) for n in range(4)]
+
+
+def test_fresh_reaches_the_environments():
+    made = next(Walk.made)
+    model = REINFORCE(Walk, n_episodes=5, n_envs=2, fresh=True)
+    model.learn(total_timesteps=50)
+    assert next(Walk.made) - made > 5
+    assert not REINFORCE(Walk).rollout.fresh
