@@ -124,9 +124,9 @@ def dagger(
     if demonstrations is None:
         demonstrations = record(expert, env, settings.n_demonstrations, seed=seed, engine=engine, env_kwargs=kwargs)
         asked.queries = demonstrations.n_steps
-    if not isinstance(policy, str):
-        require_same_spaces(demonstrations, policy)
-    run = _Run(rollout, asked, settings, demonstrations, seed, eval_episodes, progress, save)
+    require_same_spaces(demonstrations, rollout)
+    judging = make_rollout(env, engine, **kwargs) if in_turn else rollout
+    run = _Run(rollout, judging, asked, settings, demonstrations, seed, eval_episodes, progress, save)
 
     def fit(i: int, theta: Array | None) -> Cloned:
         key = noise.derive_seed(seed, noise.SHUFFLE, i)
@@ -147,6 +147,7 @@ class _Run:
     def __init__(
         self,
         rollout: Rollout,
+        judging: Rollout,
         expert: Expert,
         settings: DaggerSettings,
         data: Demonstrations,
@@ -155,15 +156,16 @@ class _Run:
         progress: Progress | None,
         save: Save | None,
     ) -> None:
-        self.rollout, self.expert, self.settings, self.data = rollout, expert, settings, data
+        self.rollout, self.judging = rollout, judging
+        self.expert, self.settings, self.data = expert, settings, data
         self.seed, self.eval_episodes, self.progress, self.save = seed, eval_episodes, progress, save
         self.log: list[dict[str, float]] = []
-        self.best: tuple[float, Agent] | None = None
+        self.agents: list[Agent] = []  # one a row
 
     def judge(self, i: int, cloned: Cloned, seen: Mapping[str, float]) -> Agent:
         """Evaluate π_{i+1}, log and save."""
         agent = cloned.agent
-        batch = self.rollout.episodes(
+        batch = self.judging.episodes(
             agent.policy,
             agent.theta,
             seed=noise.derive_seed(self.seed, noise.EVALUATION, 0),
@@ -183,14 +185,11 @@ class _Run:
             "eval/mean_reward": mean,
         }
         self.log.append(row)
-        agent = replace(agent, info={**agent.info, "algo": "dagger", "mean_return": mean})
-        if self.best is None or mean >= self.best[0]:
-            self.best = mean, agent
+        self.agents.append(replace(agent, info={**agent.info, "algo": "dagger", "mean_return": mean}))
         if self.progress is not None:
             self.progress(row)
-        if self.save is not None:
-            self.save(self.data, self.best[1])
-        return agent
+        self._save()
+        return self.agents[-1]
 
     def act(self, i: int, agent: Agent) -> dict[str, float]:
         """Episodes of the mixture, labelled by the expert and aggregated."""
@@ -205,8 +204,7 @@ class _Run:
             known = self.expert.n_known(batch.obs)
             if known:
                 self._aggregate(_first_rows(batch, known), self.expert.known(batch.obs[:known]))
-            if self.save is not None and self.best is not None:
-                self.save(self.data, self.best[1])
+            self._save()
             raise ExpertFailure(f"in iteration {i}, {failure}", self.result()) from failure
         self._aggregate(batch, labels)
         own, _, _ = agent.policy.act(agent.theta, batch.obs) if not agent.policy.n_memory else (None, None, None)
@@ -219,10 +217,14 @@ class _Run:
         part = Demonstrations(new, self.data.observation_space, self.data.action_space, info, self.data.n_masked)
         self.data = joined([self.data, part])
 
+    def _save(self) -> None:
+        if self.save is not None:
+            self.save(self.data, self.result().agent)
+
     def result(self) -> Aggregated:
-        """What has come of it so far."""
-        assert self.best is not None
-        return Aggregated(self.best[1], self.data, tuple(self.log))
+        """What has come of it so far: the last of the best, all data, all rows."""
+        best = max(range(len(self.log)), key=lambda i: (self.log[i]["eval/mean_reward"], i))
+        return Aggregated(self.agents[best], self.data, tuple(self.log))
 
 
 def _disagreement(policy: Policy, latent: Array, labels: Array) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from ..data import Demonstrations
 from ..errors import InvalidInput, NotImplementedBy
 from ..policies import Policy
+from ..rollouts import Rollout
 from ..spaces import Box
 from ..types import Array, Batch, IntArray
 from ..validation import require_shape
@@ -94,12 +95,13 @@ def latent_batch(demonstrations: Demonstrations, policy: Policy) -> Batch:
     return replace(batch, act=inverse(act))
 
 
-def require_same_spaces(demonstrations: Demonstrations, policy: Policy) -> None:
-    """Raise unless the demonstrations live in a policy's spaces."""
+def require_same_spaces(demonstrations: Demonstrations, other: Policy | Rollout) -> None:
+    """Raise unless the demonstrations live in the spaces of a policy, or of an environment."""
+    what = "environment" if hasattr(other, "env_id") else "policy"
     for name in ("observation_space", "action_space", "n_masked"):
-        theirs, ours = getattr(demonstrations, name), getattr(policy, name)
+        theirs, ours = getattr(demonstrations, name), getattr(other, name)
         if theirs != ours:
             raise InvalidInput(
-                f"the demonstrations have {name.replace('_', ' ')} {theirs}, but the policy {ours}; make the policy "
-                "for their spaces, or record in its environment"
+                f"the demonstrations have {name.replace('_', ' ')} {theirs}, but the {what} {ours}; demonstrations, "
+                "policy and environment need the same spaces"
             )

@@ -133,6 +133,9 @@ def test_other_spaces(agent):
         dagger("Acrobot-v1", agent, "linear", SHORT, FAST)
     with pytest.raises(InvalidInput, match="the demonstrations have observation space"):
         dagger("CartPole-v1", agent, make_policy(make_rollout("Acrobot-v1")), SHORT, FAST)
+    shown = record(lambda obs: 0, "Acrobot-v1", 1)
+    with pytest.raises(InvalidInput, match=r"the demonstrations have observation space .*, but the environment"):
+        dagger("CartPole-v1", agent, "linear", SHORT, FAST, demonstrations=shown)
     policy = make_policy(make_rollout("CartPole-v1"), "recurrent", hidden=(2,))
     with pytest.raises(InvalidInput, match="the expert has a memory"):
         dagger("CartPole-v1", Agent(policy, policy.init(np.random.default_rng(0))), "linear", SHORT, FAST)
