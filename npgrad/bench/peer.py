@@ -64,6 +64,7 @@ class Peer:
             stderr=subprocess.DEVNULL,
             text=True,
             env=environment(),
+            start_new_session=True,  # Ctrl-C is for npgrad alone
         )
         self.name = name
         self.about: str = self.ask(do="about")["about"]

@@ -160,7 +160,6 @@ def measure(row: Row, peers: Peers) -> Measured:
         If candidates do not compute the same.
     """
     with ExitStack() as stack:
-        stack.callback(peers.clear)
         candidates = row.candidates(peers, stack)
         digests = {
             name: each.digest
@@ -172,6 +171,7 @@ def measure(row: Row, peers: Peers) -> Measured:
         units = {name: getattr(each, "units", 1.0) for name, each in candidates.items()}
         before = busy_cores()
         timings = compare(timed, row.rounds, row.budget)
+        peers.clear()
         return Measured.of(row.name, timings, units, max(before, busy_cores()))
 
 

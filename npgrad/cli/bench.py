@@ -34,7 +34,7 @@ def bench(
 ) -> None:
     """Measure npgrad, and beside it every library found in another interpreter, in turn.
 
-    Figures are medians; ratios are taken round by round, with their quartiles. Close other programs first.
+    Figures are medians; ratios are taken round by round, with their quartiles. Close other programs first. Ctrl-C keeps the rows that are done.
     """
     os.environ.pop("OPENBLAS_CORETYPE", None)  # some machines set it, and it halves the speed of matrix products
     from ..bench.catalogue import chosen
@@ -57,11 +57,16 @@ def bench(
         return
     found = {}
     with peers:
-        for row in rows:
-            measured = measure(row, peers)
-            found[row.name] = measured.as_json()
-            if not as_json:
-                click.echo(line(row, measured))
+        try:
+            for row in rows:
+                measured = measure(row, peers)
+                found[row.name] = measured.as_json()
+                if not as_json:
+                    click.echo(line(row, measured))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            click.echo(f"stopped after {len(found)} of {len(rows)} rows, which are kept", err=True)
         about = facts() | {"peers": ", ".join(peers.versions) or "none"}
     limits = measured_limits().as_json()
     new = {"about": about, "limits": limits, "rows": found}

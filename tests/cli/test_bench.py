@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from npgrad.bench import rows as rows_module
 from npgrad.bench.limits import Limits
 from npgrad.bench.rows import Goal, Row
 
@@ -69,3 +70,16 @@ def test_wrong_usage(npgrad, args, message):
     status, out, err = npgrad("bench", *args)
     assert (status, out) == (2, "")
     assert message in err
+
+
+def test_ctrl_c_keeps_what_is_done(npgrad, small, monkeypatch):
+    def second_is_stopped(row, peers, measure=rows_module.measure):
+        if row.name == "sum-1000":
+            raise KeyboardInterrupt
+        return measure(row, peers)
+
+    monkeypatch.setattr(rows_module, "measure", second_is_stopped)
+    status, out, err = npgrad("bench", "--json")
+    assert (status, list(json.loads(out)["rows"])) == (0, ["sum-10"])
+    assert err == "stopped after 1 of 2 rows, which are kept\n"
+    assert npgrad("bench", "--only", "sum-1000")[0] == 130
