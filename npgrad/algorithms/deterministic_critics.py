@@ -9,20 +9,13 @@ import numpy as np
 
 from .. import noise
 from ..critics import StateActionCritic, fit_error
-from ..errors import InvalidInput
+from ..estimators.composition import composed_policy
 from ..functions import Function
-from ..policies import Clip, ComposedPolicy, Policy
+from ..policies import Clip, Policy
 from ..types import Array, Batch, FloatArray
 from .value import ValueFit
 
-__all__ = ["CompatibleQ", "DeterministicCritic", "PerceptronQ", "actions", "clipped", "mean_policy"]
-
-
-def mean_policy(policy: Policy) -> ComposedPolicy:
-    """A policy that is composed, of which it is certain; its y is μ."""
-    if not isinstance(policy, ComposedPolicy):
-        raise InvalidInput(f"{type(policy).__name__} is no ComposedPolicy, which is needed here")
-    return policy
+__all__ = ["CompatibleQ", "DeterministicCritic", "PerceptronQ", "actions", "clipped"]
 
 
 def actions(policy: Policy, theta: Array, obs: Array) -> Array:
@@ -122,7 +115,7 @@ class CompatibleQ:
         """∂/∂w of the mean squared error: −2/T Σ_t (y_t − Q_t) (φ_t, ∇V), φ_t = (∂μ/∂θ)ᵀ (a_t − μ_t)."""
         w_a, v = np.split(w, [self.n_params])
         x = policy.inputs(batch.obs)
-        mu, at = mean_policy(policy).function.at(theta, x), self.value.function.at(v, x)
+        mu, at = composed_policy(policy).function.at(theta, x), self.value.function.at(v, x)
         off = np.reshape(batch.act, mu.y.shape) - mu.y  # a − μ
         q = (off * mu.jvp(w_a)).sum(axis=1) + at.y[:, 0]
         e = -2 * (targets - q)[:, None] / len(x)
@@ -130,4 +123,4 @@ class CompatibleQ:
 
     def slope(self, w: Array, policy: Policy, theta: Array, batch: Batch, mu: Array) -> FloatArray:
         """(∂μ/∂θ) w_a, the same at every action."""
-        return mean_policy(policy).function.at(theta, policy.inputs(batch.obs)).jvp(w[: self.n_params])
+        return composed_policy(policy).function.at(theta, policy.inputs(batch.obs)).jvp(w[: self.n_params])
