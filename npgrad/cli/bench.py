@@ -34,7 +34,8 @@ def bench(
 ) -> None:
     """Measure npgrad, and beside it every library found in another interpreter, in turn.
 
-    Figures are medians; ratios are taken round by round, with their quartiles. Close other programs first. Ctrl-C keeps the rows that are done.
+    Figures are medians; ratios are taken round by round, with their quartiles. Close other programs first. Ctrl-C keeps
+    the rows that are done.
     """
     os.environ.pop("OPENBLAS_CORETYPE", None)  # some machines set it, and it halves the speed of matrix products
     from ..bench.catalogue import chosen
