@@ -20,6 +20,7 @@ from .base import Layout, Live, blocks_of, continued, started
 from .fused import Dynamics, FusedBlock, Head, affine_of, forward, head_of
 from .gather import Gathering, Shape
 from .loop import roll
+from .room import require_room
 
 __all__ = ["CompiledRollout"]
 
@@ -140,6 +141,8 @@ class CompiledRollout:
         executor: Executor | None = None,
     ) -> tuple[Batch, dict[str, Array]]:
         """`n_steps` of every slot, as segments that begin and end where they do, and where to go on from."""
+
+        require_room(n_steps * len(state["t"]), 8 * (policy.n_obs + 3), "fewer n_steps, or n_envs, will do")
 
         def block(arrays: dict[str, Array]) -> tuple[Batch, dict[str, Array]]:
             live, slots = Live.of(arrays, quota=self.n_blocks * self.n_envs), CompiledSlots(self.env, self.n_envs, seed)

@@ -12,6 +12,7 @@ from .. import jit
 from ..memory import Memory
 from ..types import Array, Batch, FloatArray, IntArray
 from .kernel import HOW, LENGTH, MARK, OTHERS, SLOTS, START, STEPS, TERMINATED, TRUNCATED
+from .room import require_room
 
 __all__ = ["Gathering", "Recorded", "Shape"]
 
@@ -31,6 +32,11 @@ class Shape:
     def n_recorded(self) -> int:
         """Numbers that `roll_block` records of a step."""
         return (1 if self.one_hot else self.d) + self.k + OTHERS
+
+    @property
+    def row_bytes(self) -> int:
+        """Of a row of the batch."""
+        return 8 * (self.d + self.k + 2)
 
     def rows(self, n: int, memory: Memory) -> tuple[Array, ...]:
         """Arrays of n rows: o, a, a as an integer (one of the two is empty), r, log π."""
@@ -81,6 +87,7 @@ class Gathering:
             self._blocks[i] = block
             if i == 0:
                 expected = block.n_rows * sum(self.sizes) / self.sizes[0]
+                require_room(expected, self.shape.row_bytes, "fewer episodes an iteration, as n_episodes, will do")
                 self._room = block.n_rows if len(self.sizes) == 1 else int(ROOM * expected)
                 self._rows = self.shape.rows(self._room, self.memory)
             ready = self._ready()

@@ -18,6 +18,7 @@ from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Layout, Live, blocks_of, continued, started
 from .border import Border, episode_seed
 from .loop import roll
+from .room import require_room
 
 __all__ = ["GymnasiumRollout", "make_env"]
 
@@ -190,6 +191,8 @@ class GymnasiumRollout:
         EnvironmentFailure
             As `episodes`, and if an environment then gives another observation than it gave before.
         """
+
+        require_room(n_steps * len(state["t"]), 8 * (policy.n_obs + 3), "fewer n_steps, or n_envs, will do")
 
         def block(arrays: dict[str, Array]) -> tuple[Batch, dict[str, Array]]:
             live, number = Live.of(arrays, quota=self.n_blocks * self.n_envs), int(arrays["block"][0])

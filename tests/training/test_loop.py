@@ -189,3 +189,16 @@ def test_the_last_good_agent_is_kept(tmp_path, how, error, says):
 def test_bad_arguments(wrong, says):
     with pytest.raises(InvalidInput, match=says):
         train(Quadratic(), **{"seed": 0, "total_timesteps": 10, "evaluate": evaluate} | wrong)
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path, monkeypatch):
+    """The wall clock is written down and never reckoned with."""
+    import time
+
+    jumps = iter(range(10**6))
+    monkeypatch.setattr(time, "time", lambda: (-1) ** next(jumps) * 1e9)
+    folder = RunFolder.create(tmp_path / "run", {"env": "Quadratic-v0"})
+    result = train(Quadratic(), seed=3, total_timesteps=100, folder=folder, minutes=5.0, checkpoint_every=0.0)
+    folder.close()
+    assert result.stopped == "steps"
+    assert 0 <= result.seconds < 300
