@@ -77,6 +77,9 @@ class OffPolicySettings(CriticSettings):
 class DPGSettings(SharedSettings):
     """Hyper-parameters of the deterministic policy gradient.
 
+    Limitation: the compatible critic is exact where its fit is, but its features move with the policy; it wants more noise,
+    smaller steps and a shorter memory than the perceptron, and bounded states.
+
     Examples
     --------
     >>> DPGSettings().critic

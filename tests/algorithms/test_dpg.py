@@ -101,6 +101,29 @@ def test_the_step_is_the_estimators_gradient(name):
     np.testing.assert_allclose(recipe.gradient(w, policy, theta, batch), expected, rtol=1e-10, atol=1e-14)
 
 
+def test_fitted_by_least_squares_a_compatible_critic_leaves_the_gradient_as_it_is():
+    """Q = −‖a − c(s)‖² at μ ± σe_j, equally often: with Q_w the gradient is that with Q (Silver et al. 2014)."""
+    policy, theta, critic, w = case("compatible")
+    rng = np.random.default_rng(4)
+    obs, c, n_theta = rng.normal(size=(40, 3)), rng.normal(size=(40, 2)), policy.n_params
+    mu = policy.function.at(theta, obs).y
+    moves = 0.3 * np.concatenate([np.eye(2), -np.eye(2)])
+    x, act = np.repeat(obs, 4, axis=0), np.repeat(mu, 4, axis=0) + np.tile(moves, (40, 1))
+    n = len(x)
+    batch = Batch(
+        obs=x, act=act, rew=np.zeros(n), logp=np.zeros(n), offsets=np.arange(n + 1), terminated=np.ones(n, bool),
+        truncated=np.zeros(n, bool), final_obs=x,
+    )  # fmt: skip
+    q = -((act - np.repeat(c, 4, axis=0)) ** 2).sum(axis=1)
+    phi = policy.function.at(theta, x).vjp_rows(act - np.repeat(mu, 4, axis=0))
+    w[:n_theta] = np.linalg.lstsq(phi, q - q.mean(), rcond=None)[0]
+    # at this w the fit's own gradient is that of V alone
+    assert np.abs(critic.error_gradient(w, policy, theta, batch, q)[:n_theta]).max() < 1e-12
+    of_q_w = DeterministicGradient(lambda b, mu: critic.slope(w, policy, theta, b, mu))(policy, theta, batch).gradient
+    of_q = DeterministicGradient(lambda b, mu: -2 * (mu - np.repeat(c, 4, axis=0)))(policy, theta, batch).gradient
+    np.testing.assert_allclose(of_q_w, of_q, rtol=1e-9, atol=1e-12)
+
+
 def test_one_update_by_hand():
     model = DPG(
         "Pendulum-v1", seed=1, n_envs=2, n_steps=8, n_updates=1, batch_size=16, learning_starts=0, tau=0.25,
