@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from .. import jit
 from ..pool import single_blas_thread
+from ..types import FloatArray
 from .machine import n_cores
 
 __all__ = ["Limits", "measured_limits"]
@@ -68,9 +70,18 @@ def _bandwidth(threads: int) -> float:
     return _rate(threads, lambda i: np.copyto(*pairs[i]), 2 * BYTES)
 
 
+@jit.kernel("void(const(float64[::1]), float64[::1])")
+def one_after_another(x: FloatArray, out: FloatArray) -> None:
+    """A sum from left to right: each addition waits for the one before."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        total = total + x[i]
+    out[0] = total
+
+
 def _latency() -> float:
-    x, out = np.ones(16384), np.empty(16384)
-    return 1 / _rate(1, lambda i: [np.cumsum(x, out=out) for _ in range(20)], 20.0 * len(x))
+    x, out = np.ones(16384), np.empty(1)
+    return 1 / _rate(1, lambda i: [one_after_another(x, out) for _ in range(20)], 20.0 * len(x))
 
 
 def _flops(dtype: np.dtype[np.floating]) -> float:
