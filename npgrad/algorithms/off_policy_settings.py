@@ -77,8 +77,8 @@ class OffPolicySettings(CriticSettings):
 class DPGSettings(SharedSettings):
     """Hyper-parameters of the deterministic policy gradient.
 
-    Limitation: the compatible critic is exact where its fit is, but its features move with the policy: it wants more noise
-    and smaller steps than the perceptron, a shorter memory, and states that stay bounded.
+    Limitation: the compatible critic is exact where its fit is, but its features move with the policy: it wants more
+    noise and smaller steps than the perceptron, a shorter memory, and states that stay bounded.
 
     Examples
     --------
