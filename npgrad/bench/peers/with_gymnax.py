@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import gymnax
@@ -14,7 +15,7 @@ Case = tuple[Callable[[], object], list[float] | None]
 
 
 def about() -> str:
-    return f"gymnax {gymnax.__version__}"
+    return f"gymnax {version('gymnax')}"
 
 
 def cartpole(n_envs: int, steps: int) -> Case:
