@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import jit
-from ..elementary import exp
+from ..elementary import exp, log
 from ..noise.compiled import fill
 from ..types import FloatArray, IntArray
 from .online_kernels import (
@@ -63,7 +63,7 @@ def explore(spec: IntArray, y: FloatArray, u: FloatArray, epsilon: float, scratc
         for j in range(k):
             z = (1.0 + epsilon) * u[j, 0]
             act[j, 0] = y[j, 0] + exp(y[k + j, 0]) * z
-            log_rho += np.log1p(epsilon) - 0.5 * (z * z - u[j, 0] * u[j, 0])
+            log_rho += log(1.0 + epsilon) - 0.5 * (z * z - u[j, 0] * u[j, 0])
         return exp(log_rho)
     top, total, below = y[0, 0], 0.0, 0.0
     for i in range(1, n):
