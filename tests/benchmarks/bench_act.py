@@ -103,8 +103,8 @@ def processor():
 
 def shown(way):
     """Median time of one action, and how many times faster than `Agent.act`."""
-    times = f" ({way.ratio:.2g} ×)" if way.ratio != 1 else ""
-    return shown_time(way.median / N) + times
+    ratio = f"{way.ratio:.0f}" if way.ratio >= 10 else f"{way.ratio:.2g}"
+    return shown_time(way.median / N) + (f" ({ratio} ×)" if way.ratio != 1 else "")
 
 
 def main() -> None:
@@ -115,9 +115,9 @@ def main() -> None:
             policy = make_policy((Box(-np.inf, np.inf, (d,)), space), kind)
             agent, obs = Agent(policy, policy.init(rng)), rng.normal(size=(N, d)).astype(np.float32)
             with tempfile.TemporaryDirectory() as folder, single_blas_thread():
-                timings = compare(candidates(agent, obs, Path(folder)), rounds=9)
+                timings = compare(candidates(agent, obs, Path(folder)), rounds=21)
             columns[f"{'64×64' if kind == 'mlp' else 'linear'}, {d} → {what}"] = timings
-    lines = [" | ".join(["", "", *columns, ""]).strip(), "|---" * (len(columns) + 1) + "|"]
+    lines = [" | ".join(["| ", *columns, ""]).strip(), "|---" * (len(columns) + 1) + "|"]
     for ways in zip(*columns.values(), strict=True):
         cells = [shown(way) for way in ways]
         lines.append(f"| {ways[0].name} | {' | '.join(cells)} |")
