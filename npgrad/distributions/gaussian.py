@@ -52,15 +52,15 @@ class DiagonalGaussian(RealActions):
     def log_prob(self, y: Array, act: Array) -> Array:
         """log p(a) = Σ_j −½ z_j² − log σ_j − ½ log 2π with z = (a − μ)/σ, shape (T,). S2, S4."""
         require_rows(self, y, act)
-        z = self._standardised(y, act)
+        z, _ = self._standardised(y, act)
         log_p: Array = -(0.5 * z * z + y[:, self.k :] + HALF_LOG_2PI).sum(axis=1)
         return log_p
 
     def score(self, y: Array, act: Array) -> Array:
         """∂ log p/∂μ = (a − μ)/σ² and ∂ log p/∂log σ = ((a − μ)/σ)² − 1, shape (T, 2k). S2, S4."""
         require_rows(self, y, act)
-        z = self._standardised(y, act)
-        return _side_by_side(z * np.exp(-y[:, self.k :]), z * z - 1)
+        z, inverse_std = self._standardised(y, act)
+        return _side_by_side(z * inverse_std, z * z - 1)
 
     def draw(self, y: Array, noise: Array) -> Array:
         """a = μ + σ ε with ε = noise, shape (T, k)."""
@@ -100,10 +100,11 @@ class DiagonalGaussian(RealActions):
         """M v = (v_μ/σ², 2 v_{log σ}), shape (T, 2k). S10."""
         return _side_by_side(v[:, : self.k] * np.exp(-2 * y[:, self.k :]), 2 * v[:, self.k :])
 
-    def _standardised(self, y: Array, act: Array) -> Array:
-        """z = (a − μ)/σ in the dtype of y; the difference is taken in that of the actions, which may be finer."""
-        z: Array = (np.asfortranarray(act) - y[:, : self.k]) * np.exp(-y[:, self.k :])
-        return z.astype(y.dtype, copy=False)
+    def _standardised(self, y: Array, act: Array) -> tuple[Array, Array]:
+        """z = (a − μ)/σ in the dtype of y, and 1/σ; a − μ is taken in the dtype of the actions, which may be finer."""
+        inverse_std = np.exp(-y[:, self.k :])
+        z: Array = (np.asfortranarray(act) - y[:, : self.k]) * inverse_std
+        return z.astype(y.dtype, copy=False), inverse_std
 
     def _differences(self, y: Array, y_other: Array) -> tuple[Array, Array, Array]:
         """d = log σ_p − log σ_q, m = (μ_p − μ_q)/σ_q, and σ_q."""

@@ -116,9 +116,14 @@ class ComposedLinearisation:
         """∂ log p/∂y, shape (T, K)."""
         return self.distribution.score(self.y, self._act)
 
+    def _weighted(self, psi: Array) -> Array:
+        """Ψ_t ∂log p_t/∂y_t in the dtype of θ, shape (T, K)."""
+        rows: Array = psi.astype(self._score.dtype, copy=False)[:, None] * self._score
+        return rows
+
     def vjp(self, psi: Array) -> Array:
         """Σ_t Ψ_t f_t = Jᵀ(Ψ_t ∂log p_t/∂y_t), shape (P,)."""
-        return self.lin.vjp(psi[:, None] * self._score)
+        return self.lin.vjp(self._weighted(psi))
 
     def jvp(self, v: Array) -> Array:
         """f_tᵀ v = ∂log p_t/∂y_t · (Jv)_t, shape (T,)."""
@@ -127,11 +132,11 @@ class ComposedLinearisation:
 
     def vjp_rows(self, psi: Array) -> Array:
         """Ψ_t f_t, shape (T, P)."""
-        return self.lin.vjp_rows(psi[:, None] * self._score)
+        return self.lin.vjp_rows(self._weighted(psi))
 
     def vjp_segments(self, psi: Array, offsets: IntArray) -> Array:
         """Σ_{t in segment i} Ψ_t f_t, shape (N, P)."""
-        return self.lin.vjp_segments(psi[:, None] * self._score, offsets)
+        return self.lin.vjp_segments(self._weighted(psi), offsets)
 
     def action_vjp(self, w: Array) -> Array:
         """Σ_t (∂a_t/∂θ)ᵀ w_t for a deterministic policy, w (T, k); shape (P,) (S6)."""
