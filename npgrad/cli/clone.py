@@ -84,6 +84,7 @@ def clone(
     DIR goes on from it by policy gradient.
     """
     from ..imitation import clone as cloned
+    from ..spaces import Box
 
     import_from_here()
     settings = chosen(ctx, CloningSettings, values)
@@ -122,6 +123,11 @@ def clone(
     if line:
         click.echo(line)
     click.echo(f"folder    {folder.path}")
+    noiseless = demonstrations.info.get("deterministic") and isinstance(demonstrations.action_space, Box)
+    if noiseless and init_from is None and options["std"] != "fixed":
+        click.echo(
+            "hint      the demonstrator drew no actions, so that σ tends to 0: --std fixed fits by least squares"
+        )
     if env:
         click.echo(f"train on  npgrad train {env} --init-from {folder.path}")
 

@@ -120,7 +120,7 @@ def compounding(problem: Problem) -> Finding:
 )
 def hindsight(problem: Problem) -> Finding:
     """Relabelled, step t of a trajectory is the demonstration (s_t, g = s_T) → a_t. Of a table with a row for each (s,
-    g) the likelihood falls apart into rows, and each is greatest at the frequencies (L1: Σ_a q(a) f(a) = 0 at π = q):
+    g) the likelihood falls apart into rows, and each is greatest at the frequencies (L4: Σ_a q(a) f(a) = 0 at π = q):
 
         π_{k+1}(a|s, g) = Σ_t p(s_t = s, a_t = a, s_T = g) / Σ_t p(s_t = s, s_T = g)
 

@@ -6,8 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from npgrad.cli.record import FILE
 from npgrad.data import load_demonstrations, record
-from npgrad.deploy import load_agent
+from npgrad.deploy import Agent, load_agent
+from npgrad.policies import make_policy
+from npgrad.rollouts import make_rollout
 
 FEW = ["--epochs", "3", "--eval-episodes", "2"]
 
@@ -80,6 +83,16 @@ def test_a_function_is_recorded(npgrad, here):
     status, _, err = npgrad("record", "experts_here:lean", "--env", "CartPole-v1")
     assert status == 2
     assert "demonstrations.npz exists; choose another --out" in err
+
+
+def test_a_hint_for_demonstrators_without_noise(npgrad, here):
+    policy = make_policy(make_rollout("Pendulum-v1"))
+    Agent(policy, np.zeros(policy.n_params), {"env_id": "Pendulum-v1"}).save("agent.npz")
+    npgrad("record", "agent.npz", "--episodes", 2)
+    npgrad("record", "agent.npz", "--episodes", 2, "--stochastic", "--out", "drawn.npz")
+    for args, hinted in (([FILE], True), ([FILE, "--std", "fixed"], False), (["drawn.npz"], False)):
+        status, out, _ = npgrad("clone", *args, *FEW)
+        assert (status, "hint      " in out) == (0, hinted)
 
 
 def test_dagger_and_the_log_of_queries(npgrad, here):
