@@ -92,6 +92,9 @@ class Algorithm(ABC):
         Blocks of `n_envs` environments, where an algorithm collects steps; threads and workers share them out.
     workers : Workers, optional
         Who rolls out in other processes, as `npgrad.workers.open_workers` gives; they change no result.
+    overlap : bool, optional
+        Collect the next batch while this one is learned from. It is then one update old, off-policy by that much: the
+        ratios of PPO and of off-policy estimators account for it, all other gradients are biased by it.
     **settings
         The fields of the algorithm's `Settings`.
 
@@ -122,6 +125,7 @@ class Algorithm(ABC):
         fresh: bool = False,
         n_blocks: int = 1,
         workers: Workers | None = None,
+        overlap: bool = False,
         **settings: Any,
     ) -> None:
         known = [f.name for f in fields(self.Settings)]
@@ -137,7 +141,7 @@ class Algorithm(ABC):
             )
         self.seed, self.threads = seed, threads
         self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
-        self.workers = workers
+        self.workers, self.overlap = workers, overlap
         self.rollout = self._rollout(env, engine, n_envs or self.n_envs, fresh, n_blocks, env_kwargs or {})
         self._require_space()
         if isinstance(policy, str):
@@ -145,7 +149,10 @@ class Algorithm(ABC):
         elif policy_kwargs:
             raise InvalidInput(f"policy_kwargs are {policy_kwargs}, but the policy is made already; pass its name")
         self.policy = self.policy_for(policy)
-        self.recipe: Recipe = self._metered(self.make_recipe(self.settings))
+        recipe = self.make_recipe(self.settings)
+        self.recipe: Recipe = self._metered(recipe)
+        if overlap and not (self.shares_out and hasattr(recipe, "experience")):
+            raise InvalidInput(f"overlap is True, but {self.name} has no batches to collect ahead; drop it")
         self.state: State | None = None
         self._agent: Agent | None = None
 
@@ -194,7 +201,10 @@ class Algorithm(ABC):
             If the agent's policy is another one, or sees observations otherwise than the run's would.
         """
         normalizes = bool(getattr(self.settings, "normalize_observations", False))
-        return begin_with(agent, self.policy, self.recipe.init(self.seed), normalizes)
+        state = begin_with(agent, self.policy, self.recipe.init(self.seed), normalizes)
+        if self.overlap:  # the first batch is the agent's
+            state = state.with_groups(acting={"theta": state.theta} | state.group("normaliser"))
+        return state
 
     @property
     def env_description(self) -> str:

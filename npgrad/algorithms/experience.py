@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..policies.normaliser import Moments
 from ..rollouts import Rollout
 from ..training import Metrics, RewardScaling
 from ..types import Array, Batch, FloatArray, IntArray, State
+from .ahead import Ahead, digest
 from .base import Algorithm, initial_theta, unmasked
 
 __all__ = ["Collected", "Experience", "FromExperience", "experience_of"]
@@ -59,6 +61,8 @@ class Experience:
     rewards : RewardScaling, optional
     normalize_observations : bool, optional
     executor : concurrent.futures.Executor, optional
+    overlap : bool, optional
+        Collect a batch while the one before it is learned from: it is then from the θ of one update earlier.
     """
 
     rollout: Rollout
@@ -68,12 +72,16 @@ class Experience:
     rewards: RewardScaling = field(default_factory=RewardScaling)
     normalize_observations: bool = False
     executor: Executor | None = None
+    overlap: bool = False
+    ahead: Ahead = field(default_factory=Ahead, repr=False, compare=False)
 
     def init(self, theta: Array) -> dict[str, dict[str, Array]]:
         """Groups of arrays before the first iteration."""
         groups = {"rewards": self.rewards.init()}
         if self.normalize_observations:
             groups["normaliser"] = Moments.of(unmasked(self.policy, np.empty((0, self.policy.n_obs)))).as_arrays()
+        if self.overlap:
+            groups["acting"] = {"theta": theta} | groups.get("normaliser", {})
         if self.n_steps is not None:
             groups["rollout"] = self.rollout.start(self.policy, theta)
             none = np.zeros(0, dtype=np.int64)
@@ -82,34 +90,53 @@ class Experience:
 
     def policy_at(self, state: State) -> Policy:
         """The policy behind the normaliser of this iteration."""
+        return self._policy_with(state.group("normaliser"))
+
+    def _policy_with(self, moments: dict[str, Array]) -> Policy:
         if not self.normalize_observations:
             return self.policy
-        return self.policy.with_normaliser(Moments.from_arrays(state.group("normaliser")).normaliser())
+        return self.policy.with_normaliser(Moments.from_arrays(moments).normaliser())
+
+    def _roll(
+        self, acting: dict[str, Array], seed: int, first: int, slots: dict[str, Array]
+    ) -> tuple[Batch, dict[str, Array]]:
+        """A batch of the acting θ, and where the slots are after it."""
+        policy, theta = self._policy_with(acting), acting["theta"]
+        if self.n_episodes is not None:
+            count = self.n_episodes
+            return self.rollout.episodes(policy, theta, seed=seed, first=first, count=count, executor=self.executor), {}
+        n_steps = self.n_steps or 1
+        return self.rollout.steps(policy, theta, seed=seed, n_steps=n_steps, state=slots, executor=self.executor)
 
     def collect(self, state: State) -> Collected:
         """The data of one iteration."""
-        policy, theta = self.policy_at(state), state.theta
+        now = {"theta": state.theta} | state.group("normaliser")
+        acting, slots = state.group("acting") if self.overlap else now, state.group("rollout")
         groups: dict[str, dict[str, Array]] = {}
+        asked = acting, state.seed, state.episodes, slots
+        if self.overlap:
+            batch, slots = self.ahead.take(self._key(*asked), partial(self._roll, *asked))
+            groups["acting"] = now
+        else:
+            batch, slots = self._roll(*asked)
         if self.n_episodes is not None:
-            batch = self.rollout.episodes(
-                policy, theta, seed=state.seed, first=state.episodes, count=self.n_episodes, executor=self.executor
-            )
             returns, lengths = batch.returns(), batch.lengths
         else:
-            batch, groups["rollout"] = self.rollout.steps(
-                policy,
-                theta,
-                seed=state.seed,
-                n_steps=self.n_steps or 1,
-                state=state.group("rollout"),
-                executor=self.executor,
-            )
+            groups["rollout"] = slots
             returns, lengths, groups["running"] = ended_episodes(batch, state.group("running"))
+        if self.overlap:
+            following = now, state.seed, state.episodes + len(returns), slots
+            self.ahead.begin(self._key(*following), partial(self._roll, *following))
+        policy = self._policy_with(acting)
         scaled, groups["rewards"] = self.rewards(batch, state.group("rewards"))
         if self.normalize_observations:
             seen = Moments.of(unmasked(policy, batch.obs))
             groups["normaliser"] = Moments.from_arrays(state.group("normaliser")).merge(seen).as_arrays()
         return Collected(policy, batch, scaled, groups, returns, lengths)
+
+    @staticmethod
+    def _key(acting: dict[str, Array], seed: int, first: int, slots: dict[str, Array]) -> bytes:
+        return digest(acting | {f"slots/{name}": array for name, array in slots.items()}, seed, first)
 
 
 @dataclass(frozen=True)
@@ -159,6 +186,7 @@ def experience_of(algorithm: Algorithm, settings: Any, **others: Any) -> Experie
         "rewards": RewardScaling(settings.reward_scale, settings.normalize_rewards, settings.gamma),
         "normalize_observations": settings.normalize_observations,
         "executor": algorithm.executor,
+        "overlap": algorithm.overlap,
     }
     return Experience(**fields | others)
 

@@ -8,7 +8,6 @@ something, or whose state is another one in a single bit, says so and gets the w
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from ..rollouts.remote import rollout_of
 from ..training import Metrics
 from ..types import Array, FloatArray, IntArray, State
 from ..workers import Workers, split
+from .ahead import digest
 from .trials import Judged, Outcome, Trials
 
 __all__ = ["RemoteTrials"]
@@ -140,7 +140,7 @@ def judge(ask: Ask) -> Outcomes | None:
         for past in ask.past:
             if past.number == state.iteration:
                 state, _ = _with(recipe, past).step(state)
-        if digest(state) != ask.state:
+        if digest(state.as_arrays()) != ask.state:
             return None
         _known[ask.key] = recipe, state
         _with(recipe, ask.now, ask.lo, ask.hi).step(state)
@@ -158,15 +158,6 @@ def fits(ask: Ask, outcomes: Outcomes | None) -> bool:
     return outcomes is None or len(outcomes.returns) == ask.hi - ask.lo
 
 
-def digest(state: State) -> bytes:
-    """A few bytes that tell states apart."""
-    summed = hashlib.blake2b(digest_size=8)
-    for name, array in sorted(state.as_arrays().items()):
-        summed.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        summed.update(array.tobytes())
-    return summed.digest()
-
-
 @dataclass
 class Memory:
     """What this process remembers of a run between calls; it speeds up, and decides nothing."""
@@ -179,7 +170,7 @@ class Memory:
     def digest_of(self, state: State) -> bytes:
         """`digest`, once a state."""
         if self.digested[0] is not state:
-            self.digested = state, digest(state)
+            self.digested = state, digest(state.as_arrays())
         return self.digested[1]
 
 

@@ -80,6 +80,7 @@ def build(plan: Plan, given: Collection[str] = ()) -> Any:
         fresh=settings.fresh,
         n_blocks=settings.n_blocks,
         workers=workers_of(settings),
+        overlap=settings.overlap,
         **plan.hyper,
     )
     for name in OF_A_GAUSSIAN:

@@ -56,6 +56,10 @@ class TrainSettings:
         "processes", "what the workers are", choices=("threads", "processes", "dask", "mpi", "ray")
     )
     address: str | None = _setting(None, "of a Dask scheduler or a Ray cluster; none: one of this machine")
+    overlap: bool = _setting(
+        False, "collect the next batch while this one is learned from; it is one update old, which biases gradients "
+        "without ratios", flag="--overlap",
+    )  # fmt: skip
     time_limit: float | None = _setting(
         600.0, "seconds without anything done after which workers are replaced; none: never", least=1
     )

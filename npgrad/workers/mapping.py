@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -45,6 +46,7 @@ class Workers:
         self.engine, self.time_limit = engine, time_limit
         self.sent = self.received = self.lost = self.widest = self.most = 0
         self._executor: Executor | None = None
+        self._lock = threading.RLock()
 
     @property
     def n(self) -> int:
@@ -82,7 +84,17 @@ class Workers:
         Exception
             What a unit raised: the first in the order of the units. Those after it that have not begun are cancelled.
         """
-        asked, results, failed = list(units), dict[int, Result](), dict[int, Exception]()
+        with self._lock:  # one at a time: who replaces workers must not take them from another
+            return self._map(function, list(units), fits, done)
+
+    def _map(
+        self,
+        function: Callable[[Unit], Result],
+        asked: list[Unit],
+        fits: Callable[[Unit, Result], bool] | None,
+        done: Callable[[int, Result], None] | None,
+    ) -> list[Result]:
+        results, failed = dict[int, Result](), dict[int, Exception]()
         calls = [self._packed(function, unit) for unit in asked]
         self.widest = max(self.widest, len(calls))
 
