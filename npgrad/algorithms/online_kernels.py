@@ -184,8 +184,12 @@ def ascend_trace(theta: FloatArray, z: FloatArray, delta: float, alpha: float, k
         theta[p] += step * delta * z[p]
 
 
-@jit.device
-def transition(
+@jit.kernel(
+    "float64(const(int64[::1]), const(float64[::1]), const(int64[::1]), const(int64[::1]), const(float64[::1]),"
+    " const(float64[::1]), const(float64[::1]), float64, const(float64[::1]), boolean, float64, float64,"
+    " float64[::1], float64[::1], float64[::1], float64[::1])"
+)
+def learn_transition(
     spec: IntArray,
     numbers: FloatArray,
     sizes: IntArray,
@@ -203,7 +207,7 @@ def transition(
     z: FloatArray,
     z_v: FloatArray,
 ) -> Any:
-    """Learn from one transition; δ.
+    """Learn from one transition, which changes θ, w and their traces in place; δ.
 
     δ = r + γ V(s') − V(s),  z_w ← γλ_w z_w + ∇V,  z ← γλ z + I f,  w ← w + α_w δ z_w,  θ ← θ + α (δ z + β ∇H)
     """
@@ -233,35 +237,6 @@ def transition(
     ascend_trace(w, z_v, delta, numbers[ALPHA_V], numbers[KAPPA])
     ascend_trace(theta, z, delta, numbers[ALPHA], numbers[KAPPA])
     return delta
-
-
-@jit.kernel(
-    "float64(const(int64[::1]), const(float64[::1]), const(int64[::1]), const(int64[::1]), const(float64[::1]),"
-    " const(float64[::1]), const(float64[::1]), float64, const(float64[::1]), boolean, float64, float64,"
-    " float64[::1], float64[::1], float64[::1], float64[::1])"
-)
-def learn_transition(
-    spec: IntArray,
-    numbers: FloatArray,
-    sizes: IntArray,
-    v_sizes: IntArray,
-    given: FloatArray,
-    x: FloatArray,
-    act: FloatArray,
-    rew: float,
-    x_next: FloatArray,
-    terminated: bool,
-    t: float,
-    discount: float,
-    theta: FloatArray,
-    w: FloatArray,
-    z: FloatArray,
-    z_v: FloatArray,
-) -> Any:
-    """`transition`, from Python; θ, w and their traces are changed in place."""
-    return transition(
-        spec, numbers, sizes, v_sizes, given, x, act, rew, x_next, terminated, t, discount, theta, w, z, z_v
-    )
 
 
 @jit.kernel(
@@ -332,7 +307,7 @@ def learn_stream(
         for i in range(n_slots):
             for j in range(d):
                 after[j] = obs[j, i]
-            transition(
+            learn_transition(
                 spec, numbers, sizes, v_sizes, given, before[i], act[i], rew[i], after, terminated[i],
                 float(slots[T, i]), running[DISCOUNT, i], theta, w, z[i], z_v[i],
             )  # fmt: skip
