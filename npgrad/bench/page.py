@@ -15,7 +15,7 @@ from ..files import write_text
 from .catalogue import GROUPS
 from .growth import Growth, points, slope
 from .limits import Limits
-from .report import family, section, verdicts
+from .report import QUIET, family, section, verdicts
 from .rows import Measured, Row
 from .timing import shown_time
 
@@ -98,24 +98,24 @@ def _machine(about: Mapping[str, str], limits: Limits, found: Mapping[str, Measu
     products = f"{limits.flops32 / 1e9:.0f} GFLOP/s in float32, {limits.flops64 / 1e9:.0f} in float64"
     lines.append(f"| products of 2,048×64 by 64×64 | {products} |")
     lines.append(f"| an addition that waits for another | {shown_time(limits.latency)} |")
-    busy = [each for each in found.values() if each.busy > 0.25]
-    text = f"\n\nOther programs used more than a quarter of a core at {len(busy)} of {len(found)} rows." if busy else ""
+    busy = [each for each in found.values() if each.busy > QUIET]
+    text = f"\n\nOther programs used more than {QUIET:g} of a core at {len(busy)} of {len(found)} rows." if busy else ""
     return "\n".join(lines) + text + "\n"
 
 
 def _missed(rows: Sequence[Row], found: Mapping[str, Measured], limits: Limits) -> str:
     """Every goal that is missed, by how much, and what bounds it."""
-    lines = []
-    n_goals = 0
-    for row in rows:
-        for verdict in verdicts(row, found[row.name]) if row.name in found else []:
-            n_goals += 1
-            if verdict.reached:
-                continue
+    judged = [(row, verdict) for row in rows if row.name in found for verdict in verdicts(row, found[row.name])]
+    n_reached, n_open = (sum(getattr(v, what) for _, v in judged) for what in ("reached", "open"))
+    lines = ["## What is missed", "", f"{n_reached} of {len(judged)} goals are reached."]
+    if n_open:
+        lines[-1] += f" {n_open} are open: such figures need a machine that does nothing else."
+    lines.append("")
+    for row, verdict in judged:
+        if not verdict.reached:
             why = f"; {bound_text(row, found[row.name], limits)}" if row.bound else ""
             lines.append(f"- {row.text}: {verdict}{why}")
-    head = f"## What is missed\n\n{n_goals - len(lines)} of {n_goals} goals are reached."
-    return "\n".join([head, "", *lines, ""] if lines else [head, ""])
+    return "\n".join([*lines, ""])
 
 
 def bound_text(row: Row, found: Measured, limits: Limits) -> str:

@@ -9,7 +9,9 @@ from .limits import Limits
 from .rows import Goal, Measured, Row
 from .timing import shown_time
 
-__all__ = ["Verdict", "family", "figure", "line", "section", "verdicts"]
+__all__ = ["QUIET", "Verdict", "family", "figure", "line", "section", "verdicts"]
+
+QUIET = 0.25  # cores that other programs may use before figures of its own say nothing against the library
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Verdict:
     reached, beyond : bool
     short : float
         By which part of the goal it falls short; 0 where it is reached.
+    open : bool, optional
+        It is not reached, but cannot be judged either: other programs kept the machine busy.
     """
 
     figure: str
@@ -32,8 +36,11 @@ class Verdict:
     reached: bool
     beyond: bool
     short: float
+    open: bool = False
 
     def __str__(self) -> str:
+        if self.open:
+            return f"{self.figure} on a busy machine, {self.goal} open"
         if self.beyond:
             return f"{self.figure}, beyond {self.goal}"
         return f"{self.figure}, {self.goal} {'reached' if self.reached else f'missed by {self.short:.0%}'}"
@@ -80,7 +87,10 @@ def _verdict(row: Row, found: Measured, goal: Goal) -> Verdict | None:
         shown = f"{middle:.1f} × {family(theirs)} ({low:.1f} to {high:.1f})"
         beyond = goal.beyond is not None and middle >= goal.beyond
         target = goal.beyond if beyond and goal.beyond is not None else goal.reach
-        return Verdict(shown, f"≥ {target:.2g} ×", middle >= goal.reach, beyond, max(0.0, 1 - middle / goal.reach))
+        reached = middle >= goal.reach
+        hidden = not reached and found.busy > QUIET and theirs.startswith("npgrad")  # a second thread had no core
+        short = max(0.0, 1 - middle / goal.reach)
+        return Verdict(shown, f"≥ {target:.2g} ×", reached, beyond, short, hidden)
     ours = found.best(goal.ours)
     if ours is None:
         return None
@@ -92,7 +102,7 @@ def _verdict(row: Row, found: Measured, goal: Goal) -> Verdict | None:
     short = 0.0 if reached else abs(value / goal.reach - 1)
     text = f"≥ {_rate(target, row.unit)}" if row.unit else f"≤ {shown_time(target)}"
     name = "" if goal.ours == "npgrad" else f"{goal.ours.removeprefix('npgrad, ')} "
-    return Verdict(name + figure(row, seconds), text, reached, beyond, short)
+    return Verdict(name + figure(row, seconds), text, reached, beyond, short, not reached and found.busy > QUIET)
 
 
 def family(name: str) -> str:
@@ -124,7 +134,7 @@ def _bound(row: Row, limits: Limits) -> str:
 
 
 def _mark(verdict: Verdict) -> str:
-    return "✓" if verdict.reached else "✗"
+    return "✓" if verdict.reached else "?" if verdict.open else "✗"
 
 
 def section(rows: Sequence[Row], found: Mapping[str, Measured], limits: Limits | None = None) -> str:

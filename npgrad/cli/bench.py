@@ -57,6 +57,7 @@ def bench(
             click.echo(f"{row.name:32} {row.text}")
         return
     found = {}
+    limits = measured_limits().as_json()
     with peers:
         try:
             for row in rows:
@@ -69,7 +70,6 @@ def bench(
                 raise
             click.echo(f"stopped after {len(found)} of {len(rows)} rows, which are kept", err=True)
         about = facts() | {"peers": ", ".join(peers.versions) or "none"}
-    limits = measured_limits().as_json()
     new = {"about": about, "limits": limits, "rows": found}
     if as_json:
         click.echo(json.dumps(new, ensure_ascii=False, indent=2))

@@ -52,6 +52,15 @@ def test_goals():
     assert verdicts(Row("x", "", None, (Goal(2.0, against=("JAX",)),)), found) == []
 
 
+def test_a_busy_machine_says_nothing_against_figures_of_its_own():
+    seconds = {"npgrad, 1 thread": [1.0] * 5, "npgrad, 2 threads": [0.9] * 5, "JAX": [0.9] * 5}
+    second = Goal(1.7, None, ("npgrad, 1 thread",), ours="npgrad, 2 threads")
+    row = Row("x", "", None, (Goal(0.5), Goal(1.5), second, Goal(1.7, against=("JAX",))))
+    for busy, expected in ((0.0, [False] * 4), (1.5, [True, False, True, False])):
+        assert [v.open for v in verdicts(row, Measured("x", seconds, busy))] == expected
+    assert str(verdicts(row, Measured("x", seconds, 1.5))[0]) == "900 ms on a busy machine, ≤ 500 ms open"
+
+
 def test_names():
     assert {row.group for row in chosen()} == set(GROUPS)
     names = [row.name for row in chosen()]
