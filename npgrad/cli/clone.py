@@ -84,30 +84,32 @@ def clone(
     DIR goes on from it by policy gradient.
     """
     from ..imitation import clone as cloned
+    from ..imitation.likelihood import require_same_spaces
+    from ..policies import Policy, make_policy
     from ..spaces import Box
+    from .run import agent_at
 
     import_from_here()
     settings = chosen(ctx, CloningSettings, values)
     options: dict[str, Any] = asdict(chosen(ctx, PolicySettings, values))
     demonstrations = demonstrations_at(data)
-    who: Any = policy
-    begun: dict[str, Any]
-    known: dict[str, Any]
+    known: dict[str, Any] = {"policy": policy, "policy_options": options}
+    theta = None
+    who: Policy
     if init_from is not None:
-        from .run import agent_at
-
         agent = agent_at(init_from)
-        who, begun = agent.policy, {"theta": agent.theta}
+        who, theta = agent.policy, agent.theta
         settings = replace(settings, normalize_observations=False)  # it keeps its own
-        known = {k: agent.info[k] for k in ("policy", "policy_options") if k in agent.info}
+        known = {k: agent.info[k] for k in known if k in agent.info}
     else:
-        known = {"policy": policy, "policy_options": options}
-        begun = {"policy_kwargs": options}
+        pair = demonstrations.observation_space, demonstrations.action_space
+        who = make_policy(pair, policy, masked=demonstrations.n_masked > 0, **options)
+    require_same_spaces(demonstrations, who)  # before there is a folder
     env = str(demonstrations.info.get("env_id", ""))
     config = {"env": env, "algo": "clone", "seed": seed, "data": data, "init_from": init_from, **known}
     folder = folder_for(out, env, "clone", seed, config | {"hyperparameters": asdict(settings)})
     try:
-        found = cloned(demonstrations, who, settings, seed=seed, progress=folder.log, **begun)
+        found = cloned(demonstrations, who, settings, seed=seed, theta=theta, progress=folder.log)
         agent = replace(found.agent, info={**found.agent.info, **known})
         agent.save(folder.path / "agent.npz")
         score, line = evaluated(agent, env, eval_episodes)

@@ -62,10 +62,13 @@ def dagger(
     from ..data import save_demonstrations
     from ..errors import ExpertFailure
     from ..imitation import dagger as aggregated
+    from ..policies import make_policy
+    from ..rollouts import make_rollout
 
     import_from_here()
     settings, cloning, options = (chosen(ctx, k, values) for k in (DaggerSettings, CloningSettings, PolicySettings))
     who, begun = actor_at(expert), None if data is None else demonstrations_at(data)
+    make_policy(make_rollout(env), policy, **asdict(options))  # before there is a folder
     config = {"env": env, "algo": "dagger", "seed": seed, "expert": expert, "data": data, "policy": policy}
     config |= {"policy_options": asdict(options), "hyperparameters": asdict(settings) | asdict(cloning)}
     folder = folder_for(out, env, "dagger", seed, config)

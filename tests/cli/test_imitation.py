@@ -2,12 +2,13 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from npgrad.cli.record import FILE
-from npgrad.data import load_demonstrations, record
+from npgrad.data import load_demonstrations, record, save_demonstrations
 from npgrad.deploy import Agent, load_agent
 from npgrad.policies import make_policy
 from npgrad.rollouts import make_rollout
@@ -151,10 +152,6 @@ def test_minari_and_back(npgrad, here, monkeypatch):
 
 
 def test_a_clone_is_kept_where_nothing_can_judge_it(npgrad, here):
-    from dataclasses import replace
-
-    from npgrad.data import save_demonstrations
-
     shown = record(lambda obs: 0, "CartPole-v1", 2)
     for i, info in enumerate(({"env_id": "Elsewhere-v0"}, {})):
         save_demonstrations(replace(shown, info=info), here / "d.npz")
@@ -177,6 +174,9 @@ def test_a_clone_is_kept_where_nothing_can_judge_it(npgrad, here):
         (["record", "experts_here:NUMBER", "--env", "CartPole-v1"], 1, "unknown function of experts_here 'NUMBER'"),
         (["record", "no_such_module:f", "--env", "CartPole-v1"], 1, "is the module installed, or beside you?"),
         (["clone", "none.npz"], 2, "there is no file none.npz"),
+        (["clone", "lean.npz", "--policy", "liner"], 1, "did you mean 'linear'"),
+        (["clone", "lean.npz", "--init-from", "acrobot.npz"], 1, "the demonstrations have observation space"),
+        (["dagger", "CartPole-v1", "--expert", "experts_here:lean", "--policy", "liner"], 1, "did you mean 'linear'"),
         (["clone", "experts_here.py"], 1, "holds no demonstrations that this npgrad"),
         (["clone", "experts_here.py", "--epochs", "0"], 2, "--epochs is 0, expected a number above 0"),
         (["clone", "experts_here.py", "--held-out", "0.9"], 2, "--held-out is 0.9"),
@@ -186,8 +186,13 @@ def test_a_clone_is_kept_where_nothing_can_judge_it(npgrad, here):
     ],
 )
 def test_wrong_usage(npgrad, here, args, status, words):
+    if "lean.npz" in args:
+        save_demonstrations(record(lambda obs: 0, "CartPole-v1", 1), here / "lean.npz")
+        policy = make_policy(make_rollout("Acrobot-v1"))
+        Agent(policy, np.zeros(policy.n_params)).save(here / "acrobot.npz")
     found, _, err = npgrad(*args)
     assert (found, words in err) == (status, True), err
+    assert not (here / "runs").exists()
     assert "Traceback" not in err
 
 
