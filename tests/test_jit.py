@@ -545,3 +545,17 @@ def test_the_users_own_numba_is_left_alone():
 
     assert value(calls_own) == 6.0
     assert "forceinline" not in twice_compiled.targetoptions
+
+
+@needs_numba
+def test_compiling_is_announced_and_loading_is_not():
+    def made():
+        text = "def named(x, out):\n    for i in range(x.shape[0]):\n        out[i] = 7.5 * x[i]"
+        return jit.kernel(SIGNATURE)(module(text).named)
+
+    said = []
+    with jit.announcing(said.append):
+        made().compile()
+        made().compile()
+    made().compile()
+    assert said == ["named"]

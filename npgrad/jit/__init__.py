@@ -23,7 +23,8 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 import numpy as np
@@ -39,6 +40,7 @@ __all__ = [
     "ENV_STEP",
     "Kernel",
     "all_kernels",
+    "announcing",
     "as_reset",
     "as_step",
     "device",
@@ -147,6 +149,16 @@ def enabled() -> bool:
 def all_kernels() -> tuple[Kernel[..., Any], ...]:
     """The kernels of all modules imported so far, in order of declaration."""
     return tuple(_kernels)
+
+
+@contextmanager
+def announcing(say: Callable[[str], None]) -> Iterator[None]:
+    """Call ``say(name)`` before a function is compiled, which takes seconds; not when it is loaded from the cache."""
+    compiler.listeners.append(say)
+    try:
+        yield
+    finally:
+        compiler.listeners.remove(say)
 
 
 def env_function(py_func: Callable[..., None], kind: Kind) -> Callable[..., None]:

@@ -26,6 +26,7 @@ __all__ = [
     "ENV_RESET",
     "ENV_STEP",
     "compile_function",
+    "listeners",
     "load_numba",
     "lock",
     "numba_part",
@@ -55,6 +56,7 @@ ENV_ARGUMENTS = {  # by position; the names are for messages
 }
 
 FORMAT = 2  # of what is kept on disk
+listeners: list[Callable[[str], None]] = []  # told the name of what is about to be compiled
 lock = threading.RLock()  # held while numba is imported, or compiles
 _KERNEL_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _CALLBACK_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
@@ -142,6 +144,8 @@ class _DiskCache:
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         payload = cache.load(self._key(signature))
         if payload is None:
+            for say in listeners:
+                say(self._name)
             return None
         try:
             needed, reduced = pickle.loads(payload)

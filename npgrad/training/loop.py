@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .. import jit
 from ..deploy import Agent
 from ..errors import InvalidInput, RunFolderError
 from ..pool import single_blas_thread
@@ -140,7 +141,7 @@ def train(
     draw_at = saved + DRAW_EVERY
     stopped = running.reached()
     try:
-        with single_blas_thread(), stop_on_signal(bar.write) as request:
+        with single_blas_thread(), jit.announcing(bar.compiling), stop_on_signal(bar.write) as request:
             while stopped is None:
                 stopped = running.iterate() or ("interrupted" if request.made else None)
                 bar.update(running.run.state.timesteps, running.row)

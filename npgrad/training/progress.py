@@ -83,6 +83,7 @@ class ProgressBar:
         self.began = self.last = time.monotonic()
         self.terminal = self.stream.isatty()
         self._bar: Any = None
+        self._compiling = False
 
     def update(self, timesteps: int, row: Mapping[str, float | None]) -> None:
         """Note where the run is, and its last row."""
@@ -105,17 +106,39 @@ class ProgressBar:
                 self._bar.clear()
             print(message + (ERASE if self.terminal else ""), file=self.stream, flush=True)
 
+    def compiling(self, name: str) -> None:
+        """Say why nothing moves: in a terminal in passing, else in one line for all there is to compile."""
+        if not self.show or (self._compiling and not self.terminal):
+            return
+        self._compiling = True
+        what = f"compiling {name}, this once: it is kept for later runs"
+        with contextlib.suppress(OSError):
+            if self.terminal:
+                print(f"\r{what}{ERASE}", end="", file=self.stream, flush=True)
+            else:
+                print(what, file=self.stream, flush=True)
+
     def close(self) -> None:
         """Take the bar away."""
+        if self._compiling and self.terminal:
+            with contextlib.suppress(OSError):
+                self._erase()
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.close()
             self._bar = None
 
+    def _erase(self) -> None:
+        print(f"\r{ERASE}", end="", file=self.stream, flush=True)
+        self._compiling = False
+
     def _draw(self, timesteps: int, row: Mapping[str, float | None], now: float) -> None:
         columns = shutil.get_terminal_size().columns
         if self._bar is None:
             from tqdm import tqdm  # not for runs that end before a bar is of use
+
+            if self._compiling:
+                self._erase()
 
             by_clock = self.seconds is not None
             self._bar = tqdm(

@@ -101,3 +101,26 @@ def test_a_reader_that_has_gone_stops_no_training(clock):
         bar.update(500, {})
     bar.write("stopping")
     bar.close()
+
+
+def test_what_is_compiled_is_told_in_passing(clock):
+    out = Terminal()
+    bar = ProgressBar(1000, stream=out)
+    bar.compiling("step")
+    bar.compiling("roll_block")
+    assert out.getvalue().count("\n") == 0
+    assert "compiling step, this once" in out.getvalue()
+    bar.close()
+    assert out.getvalue().endswith("\r\x1b[K")
+
+
+def test_what_is_compiled_is_one_line_of_a_file(clock):
+    out = io.StringIO()
+    bar = ProgressBar(1000, stream=out)
+    for name in ("step", "roll_block"):
+        bar.compiling(name)
+    bar.close()
+    assert out.getvalue() == "compiling step, this once: it is kept for later runs\n"
+    quiet = io.StringIO()
+    ProgressBar(1000, show=False, stream=quiet).compiling("step")
+    assert quiet.getvalue() == ""
