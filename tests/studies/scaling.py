@@ -1,6 +1,6 @@
 """What workers cost on this machine, and, with these costs, what 10 to 10,000 of them would give; for docs/scaling.md.
 
-    python tests/studies/scaling.py measure     # two cores, a few minutes; writes tests/studies/results/scaling.json
+    python tests/studies/scaling.py measure     # a minute; writes tests/studies/results/scaling.json
     python tests/studies/scaling.py simulate    # seconds; writes docs/pictures/scaling.svg and prints the tables
 
 The simulation is one of time alone: an iteration sends a call to each worker, one after another; each computes its
@@ -14,16 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from npgrad.algorithms.registry import algorithm
 from npgrad.files import write_text
 from npgrad.pool import single_blas_thread
-from npgrad.workers import Given, Workers, open_workers
+from npgrad.workers import Workers, open_workers
 
 KEPT = Path(__file__).parent / "results" / "scaling.json"
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "scaling.svg"
@@ -36,48 +36,36 @@ CASES = {
 ENV = "Hopper-v5"
 
 
-def seconds_of(steps: int, case: str, workers: Workers | None) -> tuple[float, int, float, float]:
-    """Seconds, timesteps, and bytes sent and received of some iterations after a first one."""
+def cost_of(n: int, case: str, workers: Workers | None) -> dict[str, float]:
+    """Of an iteration, the mean of n after a first one: processor seconds of this process, timesteps, bytes."""
     options = dict(CASES[case])
     model = algorithm(str(options.pop("algo"))).load()(ENV, seed=0, workers=workers, **options)
     with single_blas_thread():
         state, _ = model.recipe.step(model.recipe.init(0))
-        began, before, sent, received = time.perf_counter(), state.timesteps, 0.0, 0.0
-        for _ in range(steps):
+        began, before, sent, received = time.process_time(), state.timesteps, 0.0, 0.0
+        for _ in range(n):
             state, metrics = model.recipe.step(state)
             sent += metrics.values.get("time/bytes_sent", 0.0)
             received += metrics.values.get("time/bytes_received", 0.0)
-        took = time.perf_counter() - began
+        took = time.process_time() - began
     model.rollout.close()
-    return took, state.timesteps - before, sent / steps, received / steps
+    return {
+        "seconds": took / n, "steps": (state.timesteps - before) / n, "sent": sent / n, "received": received / n,
+    }  # fmt: skip
 
 
 def measure() -> None:
-    """Costs of calls, bytes and steps; efficiency of two workers against one, and of one against none."""
+    """Processor time, which a busy machine changes little: alone, and what stays with the parent of a worker."""
     found: dict[str, object] = {}
     for engine in ("processes", "dask"):
         with open_workers(engine, 2) as workers:
             workers.map(abs, range(50))
-            times = []
-            for _ in range(7):
-                began = time.perf_counter()
-                workers.map(abs, range(200))  # units that cost nothing but their way
-                times.append((time.perf_counter() - began) / 200)
-            found[f"call/{engine}"] = float(np.median(times))
-            payload = b"x" * 1_000_000
-            began = time.perf_counter()
-            workers.map(len, [payload] * 20)
-            found[f"megabyte/{engine}"] = (time.perf_counter() - began) / 20
+            began = time.process_time()
+            workers.map(abs, range(500))  # units that cost nothing but their way
+            found[f"call/{engine}"] = (time.process_time() - began) / 500
     for case in CASES:
-        with ThreadPoolExecutor(1) as one:
-            *_, sent, received = seconds_of(2, case, Workers(Given(one)))
-        rates: dict[str, list[float]] = {"none": [], "1": [], "2": []}
-        with open_workers("processes", 1) as first, open_workers("processes", 2) as both:
-            for _ in range(3):  # in turn, so that a busy moment of the machine meets all of them
-                for name, workers in (("none", None), ("1", first), ("2", both)):
-                    took, steps, *_ = seconds_of(3, case, workers)
-                    rates[name].append(steps / took)
-        found[case] = {name: float(np.median(x)) for name, x in rates.items()} | {"sent": sent, "received": received}
+        with open_workers("processes", 1) as workers:
+            found[case] = {"alone": cost_of(4, case, None), "parent": cost_of(4, case, workers)}
         print(case, found[case], flush=True)
     write_text(KEPT, json.dumps(found, indent=1) + "\n")
 
@@ -105,18 +93,27 @@ class Load:
     update: float
 
 
-def loads(costs: dict[str, dict[str, float]], parameters: int = 10_000) -> dict[str, Load]:
-    """Large but usual iterations on a simulator of the measured speed, episodes of 1000 steps."""
-    episode = 1000 / costs["es"]["none"]
+def loads(costs: dict[str, Any]) -> dict[str, Load]:
+    """Large but usual iterations, with the measured costs of a step; episodes of 1000 steps."""
+
+    def step(case: str, whose: str) -> float:
+        return float(costs[case][whose]["seconds"] / costs[case][whose]["steps"])
+
     row = 8 * (11 + 3 + 2)  # bytes of o, a, r, log π
-    theta = 8 * parameters
+    theta = 8 * 5_000.0
+    rolled = {case: max(step(case, "alone") - step(case, "parent"), 1e-6) for case in CASES}  # what workers take over
+    es_step = 20_000 * theta / 8 * 2e-9  # directions drawn and summed, by every worker and the parent
     return {
-        "ES, 20,000 episodes": Load(20_000, episode, 8 * 20_000, 16, 20_000 * parameters * 4e-9),
-        "REINFORCE, 2,000 episodes": Load(2000, 1000 / costs["reinforce"]["none"], theta, 1000 * row, 2.0e6 * 1.5e-6),
-        "PPO, 512 blocks of 2,048 steps": Load(
-            512, 2048 / costs["ppo"]["1"], theta, 2048 * row, 10 * 512 * 2048 * 2.0e-6
+        "ES, 20,000 episodes": Load(20_000, 1000 * step("es", "alone"), 8 * 20_000, 16, es_step),
+        "REINFORCE, 2,000 episodes": Load(
+            2000, 1000 * rolled["reinforce"], theta, 1000 * row, 2e6 * step("reinforce", "parent")
         ),
-        "REINFORCE, 100 episodes": Load(100, 1000 / costs["reinforce"]["none"], theta, 1000 * row, 1e5 * 1.5e-6),
+        "REINFORCE, 100 episodes": Load(
+            100, 1000 * rolled["reinforce"], theta, 1000 * row, 1e5 * step("reinforce", "parent")
+        ),
+        "PPO, 512 blocks of 2,048 steps": Load(
+            512, 2048 * rolled["ppo"], theta, 2048 * row, 512 * 2048 * step("ppo", "parent")
+        ),
     }
 
 
