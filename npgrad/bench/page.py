@@ -99,7 +99,12 @@ def _machine(about: Mapping[str, str], limits: Limits, found: Mapping[str, Measu
     lines.append(f"| products of 2,048×64 by 64×64 | {products} |")
     lines.append(f"| an addition that waits for another | {shown_time(limits.latency)} |")
     busy = [each for each in found.values() if each.busy > QUIET]
-    text = f"\n\nOther programs used more than {QUIET:g} of a core at {len(busy)} of {len(found)} rows." if busy else ""
+    text = (
+        f"\n\nOther programs used more than {QUIET:g} of a core at {len(busy)} of {len(found)} rows: times are longer "
+        "there than they would be, and ratios less sure."
+        if busy
+        else ""
+    )
     return "\n".join(lines) + text + "\n"
 
 

@@ -40,7 +40,7 @@ def test_a_page_grows_by_what_is_measured(tmp_path):
     assert "| 4 ns | 8 ns | 2 ns, latency |" in text
     assert "2.0 × JAX (2.0 to 2.0), beyond ≥ 2 ×" in text
     assert "a step: 4 ns on a busy machine, ≤ 3 ns open; 2.0 × the bound by latency" in text
-    assert "Other programs used more than 0.25 of a core at 1 of 2 rows." in text
+    assert "Other programs used more than 0.25 of a core at 1 of 2 rows: times are longer" in text
     kept = json.loads(page.with_suffix(".json").read_text())
     assert set(kept["rows"]) == {"act-linear", "returns-gae"}
     assert kept["limits"] == LIMITS  # the best that was seen
