@@ -201,6 +201,8 @@ class _Watch:
             )
         finally:
             model.rollout.close()
+            if model.workers is not None:
+                model.workers.close()
         if result.stopped == "interrupted":
             raise KeyboardInterrupt
         go_on = report(max(seen[-1][0], total), POINTS)
