@@ -19,21 +19,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from npgrad import compile_agent, jit
-from npgrad.bench import compare
-from npgrad.bench.timing import shown_time
 from npgrad.deploy import Agent
 from npgrad.deploy.export import export_c, export_numpy, export_onnx
 from npgrad.policies import make_policy
 from npgrad.pool import single_blas_thread
 from npgrad.spaces import Box, Discrete
 
-N = 256  # observations a measurement goes through
+N = 64  # observations a measurement goes through
+PASSES = 401
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "deploy.md"
 BEGIN, END = "<!-- bench_act -->\n", "<!-- end -->"
 
@@ -57,7 +57,8 @@ def in_c(agent, obs, folder, precision, flags):
     run = ctypes.CDLL(str(folder / "loop.so")).all
     rows = np.ascontiguousarray(obs, precision if precision == "double" else "float32")
     action = np.empty(16)
-    return lambda: run(rows.ctypes, action.ctypes, N)
+    pointers = ctypes.c_void_p(rows.ctypes.data), ctypes.c_void_p(action.ctypes.data)
+    return lambda rows=rows, action=action: run(*pointers, N)  # which keeps both arrays alive
 
 
 def in_onnx(agent, folder):
@@ -101,10 +102,18 @@ def processor():
         return platform.machine()
 
 
-def shown(way):
-    """Median time of one action, and how many times faster than `Agent.act`."""
-    ratio = f"{way.ratio:.0f}" if way.ratio >= 10 else f"{way.ratio:.2g}"
-    return shown_time(way.median / N) + (f" ({ratio} ×)" if way.ratio != 1 else "")
+def microseconds(ways):
+    """Median time of one action by each way, in µs.
+
+    A measurement is one pass over the observations, so short that others on the machine interrupt few.
+    """
+    passes = {name: [] for name in ways}
+    for _ in range(PASSES):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            passes[name].append(time.perf_counter() - began)
+    return {name: 1e6 * float(np.median(seconds)) / N for name, seconds in passes.items()}
 
 
 def main() -> None:
@@ -115,12 +124,11 @@ def main() -> None:
             policy = make_policy((Box(-np.inf, np.inf, (d,)), space), kind)
             agent, obs = Agent(policy, policy.init(rng)), rng.normal(size=(N, d)).astype(np.float32)
             with tempfile.TemporaryDirectory() as folder, single_blas_thread():
-                timings = compare(candidates(agent, obs, Path(folder)), rounds=21)
-            columns[f"{'64×64' if kind == 'mlp' else 'linear'}, {d} → {what}"] = timings
-    lines = [" | ".join(["| ", *columns, ""]).strip(), "|---" * (len(columns) + 1) + "|"]
-    for ways in zip(*columns.values(), strict=True):
-        cells = [shown(way) for way in ways]
-        lines.append(f"| {ways[0].name} | {' | '.join(cells)} |")
+                times = microseconds(candidates(agent, obs, Path(folder)))
+            columns[f"{'64×64' if kind == 'mlp' else 'linear'}, {d} → {what}"] = times
+    lines = [" | ".join(["| µs", *columns, ""]).strip(), "|---" + "|--:" * len(columns) + "|"]
+    for name in times:
+        lines.append(" | ".join([f"| {name}", *(f"{column[name]:.3g}" for column in columns.values()), ""]).strip())
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
     text = "\n".join([*lines, "", f"On {processor()}, one thread, {versions}.", ""])
     print(text)
