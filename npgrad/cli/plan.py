@@ -109,7 +109,7 @@ def _require_sense(given: Mapping[str, Any], settings: TrainSettings, hyper: Map
             f"n_episodes is 1, but baseline {hyper['baseline']} is made of the other episodes; give 2 or more, or "
             "--baseline none"
         )
-    for option, policies in (("hidden", ("mlp", "recurrent")), ("activation", ("mlp",))):
+    for option, policies in (("hidden", ("mlp", "recurrent")), ("activation", ("mlp",)), ("bias", ("linear",))):
         if option in given and settings.policy not in policies:
             raise InvalidInput(
                 f"{option} is {_shown(given[option])}, but a {settings.policy} policy has none; "

@@ -33,6 +33,7 @@ def make_policy(
     *,
     hidden: tuple[int, ...] = (64, 64),
     activation: str = "tanh",
+    bias: bool = True,
     window: int = 1,
     std: str = "shared",
     log_std_init: float = 0.0,
@@ -54,6 +55,9 @@ def make_policy(
         Units of an MLP's hidden layers; the first is the size of a recurrent cell.
     activation : {"tanh", "relu", "identity"}, optional
         Of an MLP's hidden layers.
+    bias : bool, optional
+        Whether a linear f has a b; where the best action turns around with the observation, as a pole's does, it is
+        one thing less to learn.
     window : int, optional
         f sees that many of the last observations.
     std : {"shared", "state", "fixed", "full"}, optional
@@ -93,7 +97,7 @@ def make_policy(
 
     def f(n_out: int) -> Function:
         if kind == "linear":
-            return Linear(d, n_out)
+            return Linear(d, n_out, bias=bias)
         if kind == "recurrent":
             return Recurrent(d, n_out, n_hidden=hidden[0])
         return MLP(d, n_out, hidden=hidden, activation=activation)

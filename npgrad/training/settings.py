@@ -88,6 +88,7 @@ class PolicySettings:
 
     hidden: tuple[int, ...] = _setting((64, 64), "units of an MLP's hidden layers; the first: of a recurrent cell")
     activation: str = _setting("tanh", "of an MLP's hidden layers", choices=("tanh", "relu", "identity"))
+    bias: bool = _setting(True, "whether a linear policy has a b")
     window: int = _setting(1, "the policy sees so many of the last observations", least=1)
     std: str = _setting(
         "shared", "σ of a Gaussian: learned, of the state, fixed, full", choices=("shared", "state", "fixed", "full")

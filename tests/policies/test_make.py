@@ -100,3 +100,12 @@ def test_what_does_not_fit_is_refused(action_space, options, error, message):
 def test_an_object_without_spaces_is_refused():
     with pytest.raises(InvalidInput, match="has no observation_space"):
         make_policy(object())
+
+
+def test_a_linear_policy_without_b():
+    spaces = gs.Box(-1, 1, (4,), np.float32), gs.Discrete(2)
+    with_b, without = make_policy(spaces, "linear"), make_policy(spaces, "linear", bias=False)
+    assert (with_b.n_params, without.n_params) == (10, 8)
+    W, obs = np.arange(8.0), np.array([[0.5, -1.0, 2.0, 0.25]])
+    y = [policy.function.at(np.append(W, b), obs).y for policy, b in ((with_b, [0.0, 0.0]), (without, []))]
+    np.testing.assert_array_equal(*y)
