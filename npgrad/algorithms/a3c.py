@@ -57,17 +57,17 @@ class AsynchronousActorCritic(FromExperience):
         """θ_0, w_0, RMSProp's g = 0 for both, and all workers before their first episode."""
         theta, w = initial_theta(self.policy, seed), self.value.init(seed)["w"]
         shared = {"theta": np.zeros_like(theta), "w": np.zeros_like(w)}
-        running = np.zeros(self.experience.rollout.n_envs)
+        running = np.zeros(self.experience.n_slots)
         return self.begin(seed, theta, critic={"w": w}, rms=shared, returns={"running": running})
 
     @property
     def epsilon(self) -> FloatArray:
         """ε of each worker, from 0 for the first to `exploration` for the last."""
-        return np.linspace(0, self.exploration, self.experience.rollout.n_envs)
+        return np.linspace(0, self.exploration, self.experience.n_slots)
 
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
-        rollout, n, env, workers = self.experience.rollout, self.networks, self.env, state.group("rollout")
+        n, env, n_workers, workers = self.networks, self.env, self.experience.n_slots, state.group("rollout")
         dynamics = Dynamics.of(env)
         c = self.schedule(SGD(1.0), state.timesteps).learning_rate
         numbers = np.zeros(kernels.N_NUMBERS)
@@ -77,7 +77,7 @@ class AsynchronousActorCritic(FromExperience):
         numbers[kernels.RMS_DECAY], numbers[kernels.RMS_EPSILON] = self.rms_decay, self.rms_epsilon
         limit = env.max_episode_steps or np.iinfo(np.int64).max
         seed = np.uint64(state.seed).astype(np.int64)
-        settings = np.array([seed, limit, self.n_turns, self.n_steps, rollout.n_envs])
+        settings = np.array([seed, limit, self.n_turns, self.n_steps, n_workers])
         slots = np.stack([workers["episode"], workers["t"], workers["next_episode"]], axis=1)
         env_state, obs = np.array(workers["env"])[:, :, None], np.array(workers["obs"])[:, :, None]
         running, epsilon = np.array(state.group("returns")["running"]), self.epsilon
@@ -97,7 +97,7 @@ class AsynchronousActorCritic(FromExperience):
             n_ended = int(counts[kernels.ENDED])
             return returns[:n_ended], lengths[:n_ended], int(counts[kernels.STEPS])
 
-        shares = np.array_split(np.arange(rollout.n_envs), min(self.n_threads, rollout.n_envs))
+        shares = np.array_split(np.arange(n_workers), min(self.n_threads, n_workers))
         done = map_ordered(run, shares, self.experience.executor)
         returns, lengths = (np.concatenate([part[i] for part in done]) for i in (0, 1))
         moved = {"episode": slots[:, 0], "t": slots[:, 1], "next_episode": slots[:, 2]}

@@ -75,6 +75,11 @@ class Experience:
     overlap: bool = False
     ahead: Ahead = field(default_factory=Ahead, repr=False, compare=False)
 
+    @property
+    def n_slots(self) -> int:
+        """Environments that `n_steps` moves, all blocks together."""
+        return self.rollout.n_envs * int(getattr(self.rollout, "n_blocks", 1))
+
     def init(self, theta: Array) -> dict[str, dict[str, Array]]:
         """Groups of arrays before the first iteration."""
         groups = {"rewards": self.rewards.init()}

@@ -231,7 +231,7 @@ class OnlineActorCritic(FromExperience):
     def init(self, seed: int) -> State:
         """θ_0, w_0, traces of zeros, and all slots before their first episode."""
         theta, w = initial_theta(self.policy, seed), self.value.init(seed)["w"]
-        b = self.experience.rollout.n_envs
+        b = self.experience.n_slots
         traces = {"theta": np.zeros((b, len(theta))), "w": np.zeros((b, len(w))), "discount": np.ones(b)}
         return self.begin(seed, theta, critic={"w": w}, traces=traces, returns={"running": np.zeros(b)})
 
@@ -264,7 +264,7 @@ class OnlineActorCritic(FromExperience):
         running = np.stack([traces["discount"], state.group("returns")["running"]])
         theta, w = np.array(state.theta), np.array(state.group("critic")["w"])
         z, z_w = np.array(traces["theta"]), np.array(traces["w"])
-        n_steps = self.n_steps * rollout.n_envs
+        n_steps = self.n_steps * self.experience.n_slots
         returns, lengths = np.empty(n_steps), np.empty(n_steps, dtype=np.int64)
         n_ended = kernels.learn_stream(
             dynamics.reset, dynamics.step, dynamics.params, settings, n.spec, numbers, n.sizes, n.v_sizes, n.given,
@@ -288,7 +288,7 @@ class OnlineActorCritic(FromExperience):
 
     def _transition_by_transition(self, state: State) -> tuple[State, Metrics]:
         """With any environment, policy and critic."""
-        before, found, b = state, [], self.experience.rollout.n_envs
+        before, found, b = state, [], self.experience.n_slots
         rule = self.rule_at(state)
         for _ in range(self.n_steps):
             data, traces = self.experience.collect(state), state.group("traces")

@@ -115,17 +115,18 @@ class PPO(Algorithm):
             raise InvalidInput(
                 "ppo shuffles rows, and this policy has a memory; choose another policy, or a2c, npg, trpo"
             )
-        n_rows = (settings.n_steps or 0) * self.rollout.n_envs
+        experience = experience_of(self, settings)
+        n_rows = (settings.n_steps or 0) * experience.n_slots
         if 0 < n_rows < settings.batch_size:
             raise InvalidInput(
-                f"batch_size is {settings.batch_size}, but an iteration has n_steps * n_envs = {n_rows} rows; make "
-                "minibatches smaller, or n_steps larger"
+                f"batch_size is {settings.batch_size}, but an iteration of {settings.n_steps} steps in each of "
+                f"{experience.n_slots} environments has {n_rows} rows; make minibatches smaller, or n_steps larger"
             )
         value: ValueFit = replace(value_of(self.policy, settings), batch_size=settings.batch_size)
         if settings.shared_trunk:
             value = trunk_of(self.policy, settings.vf_coef)
         return ProximalPolicyOptimization(
-            experience=experience_of(self, settings),
+            experience=experience,
             value=value,
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
             gamma=settings.gamma,

@@ -141,7 +141,7 @@ class RemoteRollout:
     def __init__(self, source: RolloutSource, workers: Workers) -> None:
         self.here, self.workers = source.make(), workers
         self.source = source.packed()
-        self.env_id, self.n_envs = self.here.env_id, self.here.n_envs
+        self.env_id, self.n_envs, self.n_blocks = self.here.env_id, self.here.n_envs, self.here.n_blocks
 
     @property
     def observation_space(self) -> Space:

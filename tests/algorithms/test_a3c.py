@@ -117,7 +117,7 @@ def test_exploring_workers_weigh_what_they_do(epsilon):
 
 
 def test_each_worker_has_its_own_exploration_and_episodes():
-    recipe = A3C("CartPole-v1", seed=0, n_envs=4, exploration=0.6, n_turns=40).recipe
+    recipe = A3C("CartPole-v1", seed=0, n_envs=2, n_blocks=2, exploration=0.6, n_turns=40).recipe
     np.testing.assert_allclose(recipe.epsilon, [0, 0.2, 0.4, 0.6])
     state, metrics = recipe.step(recipe.init(0))
     begun = state.group("rollout")["next_episode"]

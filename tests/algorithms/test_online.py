@@ -89,7 +89,7 @@ def test_along_an_episode_it_is_gae(compiled):
         ("CartPole-v1", {}),
         ("CartPole-v1", {"n_envs": 3, "critic": "quadratic", "policy": "mlp", "policy_kwargs": {"hidden": (3,)}}),
         ("Pendulum-v1", {"ent_coef": 0.01, "reward_scale": 0.1}),
-        ("FrozenLake-v1", {"critic": "linear", "discount_states": True}),
+        ("FrozenLake-v1", {"critic": "linear", "discount_states": True, "n_envs": 2, "n_blocks": 2}),
     ],
 )
 def test_the_kernel_does_what_transition_by_transition_does(env, options):

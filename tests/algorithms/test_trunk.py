@@ -102,5 +102,5 @@ def test_what_it_refuses():
         make("ppo", vf_coef=0.0)
     with pytest.raises(InvalidInput, match="advantage_steps is 0"):
         make("a2c", advantage_steps=0)
-    with pytest.raises(InvalidInput, match=r"batch_size is 64, but an iteration has n_steps \* n_envs = 32 rows"):
+    with pytest.raises(InvalidInput, match=r"batch_size is 64, but .* 8 steps in each of 4 environments has 32 rows"):
         make("ppo", n_steps=8)
