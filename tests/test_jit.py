@@ -559,3 +559,27 @@ def test_compiling_is_announced_and_loading_is_not():
         made().compile()
     made().compile()
     assert said == ["named"]
+
+
+SHORT_WAY = """
+    import numpy as np
+    from npgrad import jit
+    from npgrad.jit import compiler
+
+    def step(params, act, noise, state, obs, rew, terminated):
+        rew[0] = params[0] ** act[0, 0] + np.random.random() * 0.0  # a power, and numba's own generator
+
+    @jit.kernel("void(ENV_ADDRESS, float64[::1], float64[:,::1], float64[::1], boolean[::1])")
+    def drive(step, params, act, rew, terminated):
+        jit.as_step(step)(params, act, act, act, act, rew, terminated)
+
+    rew = np.zeros(1)
+    drive(jit.env_address(step, "step"), np.array([2.0]), np.array([[3.0]]), rew, np.zeros(1, bool))
+    print(rew[0], *drive.compile().stats.cache_hits.values())
+"""
+
+
+@needs_numba
+def test_what_cached_code_calls_is_found():
+    assert python(SHORT_WAY) == "8.0"
+    assert python(SHORT_WAY) == "8.0 1"

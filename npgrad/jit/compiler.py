@@ -158,9 +158,7 @@ class _DiskCache:
         if result.lifted or result.library.has_dynamic_globals:  # holds addresses of this process
             return
         try:
-            declared = [f.name for f in result.library._final_module.functions if f.is_declaration]
-            needed = [name for name in declared if not name.startswith("llvm.")]
-            payload = numba_part("serialize").dumps((needed, result._reduce()))
+            payload = numba_part("serialize").dumps((_needed(result.library), result._reduce()))
         except Exception:  # something in it has no lasting form: compile again next time
             return
         cache.save(self._key(signature), payload)
@@ -169,7 +167,15 @@ class _DiskCache:
         pass
 
 
-def _make_known(needed: list[str], signature: Any, target_context: Any) -> None:
+def _needed(library: Any) -> list[str] | None:
+    """The functions that compiled code calls and does not contain; None if numba does not say."""
+    module = getattr(library, "_final_module", None)
+    if module is None:
+        return None
+    return [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
+
+
+def _make_known(needed: list[str] | None, signature: Any, target_context: Any) -> None:
     """Let the linker find the functions that cached code calls: one that it does not find ends the process.
 
     Most kernels call numba's memory and the C library alone, and take arrays and numbers. All of numba's tables, which
@@ -177,7 +183,7 @@ def _make_known(needed: list[str], signature: Any, target_context: Any) -> None:
     """
     numba_part("runtime").rtsys.initialize(target_context)
     address_of = importlib.import_module("llvmlite.binding").address_of_symbol
-    if "FunctionType" in str(signature) or not all(map(address_of, needed)):
+    if needed is None or "FunctionType" in str(signature) or not all(map(address_of, needed)):
         target_context.refresh()
 
 
