@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import weakref
 from typing import Any
@@ -66,6 +67,9 @@ class Memory:
 
 
 _SHARED = Memory()
+if hasattr(os, "register_at_fork"):  # a child must not find the lock in the hands of a thread that it has not
+    _lock = _SHARED._lock
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def recycled(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> Array:
