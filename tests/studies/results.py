@@ -48,6 +48,17 @@ returns are −200, the mean of the others is too, and every gradient is 0 (ten 
 
 REINFORCE's presets of CliffWalking-v1 and FrozenLake8x8-v1 are second ones, with more steps and another entropy bonus:
 with the first, 1 and 2 of the three seeds reached the goal.
+
+Not reached, or not tried to the end:
+
+- Taxi-v4 at 99 % of value iteration's 7.93: REINFORCE ends between 3.8 and 8.0. One run of TRPO without masks came to
+  8.0 in a million steps, another to 5.9: in a few states the greedy policy goes round in circles.
+- Hopper-v5 at 3000 and BipedalWalker-v3 at 290: no run of the length that they take.
+- 2,000 steps on CartPole-v1.
+- PPO with two networks of 64 × 64 and the zoo's settings on the compiled CartPole-v1: 22,000 steps a second of the
+  process's own time in float32 and 14,000 in float64, on a machine that was busy with other work and so not the last
+  word; 40,000 and 25,000 are to be reached. A third of the time goes into the policy's minibatches, a quarter into the
+  critic's, a quarter into the rollout.
 """
 
 
@@ -162,9 +173,15 @@ STUDIES = [
         "150 or more by the best of three, in a million steps",
         of="best",
     ),
-    Study("CliffWalking-v1", "reinforce", range(3), -13.0, "−13, the shortest way; at most 500 steps an episode"),
+    Study(
+        "CliffWalking-v1",
+        "reinforce",
+        range(3),
+        -13.0,
+        "−13, as value iteration has; at most 500 steps an episode",
+    ),
     Study("FrozenLake8x8-v1", "reinforce", range(3), 0.95, "95 % of value iteration's policy", exact=True),
-    Study("MountainCarContinuous-v0", "reinforce", range(5), 90.0, "90 or more, Gymnasium's threshold"),
+    Study("MountainCarContinuous-v0", "reinforce", range(5), 93.0, "5 of 5 at 93 or more", reference="96.7"),
     Study("Pendulum-v1", "reinforce", range(3), -200.0, "−200 or more"),
     Study(
         "HalfCheetah-v5",
