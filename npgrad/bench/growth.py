@@ -146,7 +146,7 @@ def growth_rows() -> Iterator[Row]:
     )
     yield row(
         "growth-parameters",
-        "the same of N = 8,192 steps, hidden layers of 4 to 512",
+        "gradient, two hidden layers of 4 to 512, float64, N = 8,192",
         _parameters,
         x="parameters",
         least=lambda x, limits: _products(8192, x, limits),
