@@ -174,6 +174,7 @@ def test_a_module_before_the_id_is_imported_first(tmp_path, monkeypatch):
 
 
 def test_registering_again_changes_nothing():
+    register_all()
     before = dict(gymnasium.registry)
     register_all()
     assert gymnasium.registry == before
