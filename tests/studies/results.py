@@ -55,8 +55,8 @@ Not reached, or not tried to the end:
   8.0 in a million steps, another to 5.9: in a few states the greedy policy goes round in circles.
 - Hopper-v5 at 3000 and BipedalWalker-v3 at 290: no run of the length that they take.
 - 2,000 steps on CartPole-v1.
-- PPO with two networks of 64 × 64 and the zoo's settings on the compiled CartPole-v1: 22,000 steps a second of the
-  process's own time in float32 and 14,000 in float64, on a machine that was busy with other work and so not the last
+- PPO with two networks of 64 × 64 and the zoo's settings on the compiled CartPole-v1: 20,000 steps a second of the
+  process's own time in float32 and 14,500 in float64, on a machine that was busy with other work and so not the last
   word; 40,000 and 25,000 are to be reached. A third of the time goes into the policy's minibatches, a quarter into the
   critic's, a quarter into the rollout.
 """
