@@ -246,7 +246,15 @@ STUDIES = [
         of="mean",
         reference="PPO −73.5 at 1M steps",
     ),
-    Study("FrozenLake-v1", "ppo", range(5), 0.99, "99 % of value iteration's policy", exact=True),
+    Study(
+        "FrozenLake-v1",
+        "ppo",
+        range(5),
+        0.99,
+        "99 % of value iteration's policy",
+        exact=True,
+        note="The preset is a second one: with a million steps, seed 3 came to 98.6 %.",
+    ),
     Study("FrozenLake8x8-v1", "ppo", range(5), 0.99, "99 % of value iteration's policy", exact=True),
     Study(
         "InvertedPendulum-v5",
