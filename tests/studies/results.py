@@ -314,8 +314,8 @@ def npgrad(*args: str) -> str:
 
 def run(folder: Path, study: Study, seed: int) -> Result:
     """One run: trained, then evaluated by Gymnasium's original."""
-    began = time.monotonic()
-    if (folder / "config.json").exists():
+    began, resumed = time.monotonic(), (folder / "config.json").exists()
+    if resumed:
         npgrad("train", "--resume", str(folder), "--quiet")
     else:
         npgrad("train", study.env, "--algo", study.algo, "--seed", str(seed), "--out", str(folder), "--quiet")
@@ -323,7 +323,8 @@ def run(folder: Path, study: Study, seed: int) -> Result:
     judge = ["--episodes", str(study.episodes), "--seed", "12345", "--json"]
     found = json.loads(npgrad("eval", str(folder), "--env", study.env, *judge))
     with open(folder / "progress.csv", newline="") as f:
-        steps = int([row["time/total_timesteps"] for row in csv.DictReader(f)][-1])
+        last = list(csv.DictReader(f))[-1]
+    steps, seconds = int(last["time/total_timesteps"]), float(last["time/time_elapsed"]) if resumed else seconds
     result = {"steps": steps, "seconds": round(seconds, 1)}
     result |= {name: found[name] for name in ("mean_return", "ci95", "episodes")}
     if study.exact:
