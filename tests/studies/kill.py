@@ -62,7 +62,11 @@ def finish(args: list[str]) -> float:
 def kill(args: list[str], after: float) -> bool:
     """Kill a command after so many seconds; whether it was not yet over."""
     child = forked(args)
-    time.sleep(after)
+    end = time.monotonic() + after
+    while (left := end - time.monotonic()) > 0:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(min(left, 1e-3))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
