@@ -88,7 +88,7 @@ class Estimate:
 
     @property
     def signal_to_noise(self) -> float:
-        """‖ĝ‖²/v − 1, which estimates ‖∇J‖²/tr Cov(ĝ), as E‖ĝ‖² = ‖∇J‖² + tr Cov(ĝ); NaN where v, the variance, is none.
+        """‖ĝ‖²/v − 1, an estimate of ‖∇J‖²/tr Cov(ĝ), as E‖ĝ‖² = ‖∇J‖² + tr Cov(ĝ); NaN where v, the variance, is none.
 
         Above 1, the step points uphill more than it wanders; around 0, on either side, it is noise.
         """

@@ -24,7 +24,8 @@ def config(path):
 def test_train_then_eval(npgrad, tmp_path):
     status, out, err = npgrad("train", "CartPole-v1", *SHORT)
     assert status == 0
-    assert all("steps/s" in line for line in err.splitlines())  # a slow machine shows progress, and nothing else
+    for line in err.splitlines():  # a slow or new machine shows progress, and nothing else
+        assert "steps/s" in line or line.startswith("compiling")
     path = tmp_path / "runs" / "CartPole-v1-reinforce-seed0"
     lines = out.splitlines()
     assert lines[0].startswith("CartPole-v1: compiled twin")
