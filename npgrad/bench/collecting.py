@@ -12,10 +12,9 @@ import numpy as np
 
 from ..critics import Values, gae, reward_to_go
 from ..policies import make_policy
-from ..pool import single_blas_thread, thread_pool
+from ..pool import single_blas_thread, thread_pool, usable_cores
 from ..rollouts import make_rollout
 from ..types import Array, Batch
-from .machine import n_cores
 from .peer import Peers
 from .peers.problems import CARTPOLE, digest, returns_problem
 from .rows import Goal, Ours, Row
@@ -45,7 +44,7 @@ def episodes(env_id: str, kind: str, count: int, executor: Executor | None) -> O
 def _rollouts(env_id: str, kind: str, count: int, peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     stack.enter_context(single_blas_thread())
     made: dict[str, Candidate | Ours] = {}
-    for n in range(1, min(2, n_cores()) + 1):
+    for n in range(1, min(2, usable_cores()) + 1):
         made[f"npgrad, {n} thread{'s' * (n > 1)}"] = episodes(env_id, kind, count, stack.enter_context(thread_pool(n)))
     if env_id == "CartPole-v1" and kind == "linear":
         for size in SIZES:

@@ -15,11 +15,10 @@ from ..distributions import Categorical, DiagonalGaussian
 from ..estimators import LocalGeometry, log_surrogate_gradient
 from ..functions import MLP, Concatenated, Constant, Function, Linear
 from ..policies import ComposedPolicy
-from ..pool import single_blas_thread, thread_pool
+from ..pool import single_blas_thread, thread_pool, usable_cores
 from ..spaces import Box, Discrete
 from ..types import Array, Batch
 from .limits import Limits
-from .machine import n_cores
 from .peer import Peers
 from .peers.problems import digest, gradient_problem
 from .rows import Goal, Ours, Row
@@ -93,7 +92,7 @@ def _candidates(
     stack.enter_context(single_blas_thread())
     made: dict[str, Candidate | Ours] = {}
     given = problem(**settings)
-    for n in range(1, min(2, n_cores()) + 1):
+    for n in range(1, min(2, usable_cores()) + 1):
         function = work(*given, stack.enter_context(thread_pool(n)))
         made[f"npgrad, {n} thread{'s' * (n > 1)}"] = Ours(function, digest(function()[rows]))
         made |= peers.start("torch", case, f"torch, {n} thread{'s' * (n > 1)}", threads=n, **settings)

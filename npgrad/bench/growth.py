@@ -11,12 +11,11 @@ import numpy as np
 
 from ..estimators import PolicyGradient
 from ..policies import make_policy
-from ..pool import single_blas_thread, thread_pool
+from ..pool import single_blas_thread, thread_pool, usable_cores
 from ..rollouts import make_rollout
 from .collecting import episodes
 from .gradients import problem, surrogate_gradient
 from .limits import Limits
-from .machine import n_cores
 from .peer import Peers
 from .rows import Measured, Ours, Row
 from .timing import Candidate
@@ -73,14 +72,14 @@ def points(found: Measured) -> tuple[np.ndarray, np.ndarray]:
 
 def _steps(peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     stack.enter_context(single_blas_thread())
-    executor = stack.enter_context(thread_pool(n_cores()))
+    executor = stack.enter_context(thread_pool(usable_cores()))
     made = [episodes("CartPole-v1", "linear", count, executor) for count in POWERS[2:8]]
     return {str(int(ours.units)): Ours(ours.function) for ours in made}
 
 
 def _rows(peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     stack.enter_context(single_blas_thread())
-    executor = stack.enter_context(thread_pool(n_cores()))
+    executor = stack.enter_context(thread_pool(usable_cores()))
     return {str(n): _gradient(n, [64, 64], executor) for n in POWERS[3:10]}
 
 
@@ -91,7 +90,7 @@ def _gradient(n: int, hidden: list[int], executor: object) -> Ours:
 
 def _parameters(peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     stack.enter_context(single_blas_thread())
-    executor = stack.enter_context(thread_pool(n_cores()))
+    executor = stack.enter_context(thread_pool(usable_cores()))
     widths = (4, 8, 16, 32, 64, 128, 256, 512)
     return {str(_count(width)): _gradient(8192, [width, width], executor) for width in widths}
 
@@ -103,7 +102,7 @@ def _count(width: int) -> int:
 
 def _episodes(counts: list[int], peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     stack.enter_context(single_blas_thread())
-    executor = stack.enter_context(thread_pool(n_cores()))
+    executor = stack.enter_context(thread_pool(usable_cores()))
     rollout = make_rollout("CartPole-v1")
     policy = make_policy(rollout, "linear")
     theta = np.zeros(policy.n_params)
@@ -118,7 +117,7 @@ def _episodes(counts: list[int], peers: Peers, stack: ExitStack) -> Mapping[str,
 
 def _threads(peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
     stack.enter_context(single_blas_thread())
-    numbers = range(1, 2 * n_cores() + 1)
+    numbers = range(1, 2 * usable_cores() + 1)
     return {str(n): _gradient(65536, [64, 64], stack.enter_context(thread_pool(n))) for n in numbers}
 
 
@@ -163,5 +162,8 @@ def growth_rows() -> Iterator[Row]:
         f"gradient, MLP 64×64, {INPUTS} inputs, float64, N = 65,536",
         _threads,
         x="threads",
-        least=lambda x, limits: (_products(65536, _count(64), limits)[0] * n_cores() / min(x, n_cores()), "flops"),
+        least=lambda x, limits: (
+            _products(65536, _count(64), limits)[0] * usable_cores() / min(x, usable_cores()),
+            "flops",
+        ),
     )

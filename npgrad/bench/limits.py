@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .. import jit
-from ..pool import single_blas_thread
+from ..pool import single_blas_thread, usable_cores
 from ..types import FloatArray
-from .machine import n_cores
 
 __all__ = ["Limits", "measured_limits"]
 
@@ -61,7 +60,11 @@ def measured_limits() -> Limits:
     """Measure them, in about a second."""
     with single_blas_thread():
         return Limits(
-            _bandwidth(n_cores()), _bandwidth(1), _flops(np.dtype("float32")), _flops(np.dtype("float64")), _latency()
+            _bandwidth(usable_cores()),
+            _bandwidth(1),
+            _flops(np.dtype("float32")),
+            _flops(np.dtype("float64")),
+            _latency(),
         )
 
 
@@ -86,14 +89,14 @@ def _latency() -> float:
 
 def _flops(dtype: np.dtype[np.floating]) -> float:
     n, m, k = SHAPE
-    triples = [(np.ones((n, m), dtype), np.ones((m, k), dtype), np.empty((n, k), dtype)) for _ in range(n_cores())]
+    triples = [(np.ones((n, m), dtype), np.ones((m, k), dtype), np.empty((n, k), dtype)) for _ in range(usable_cores())]
 
     def products(i: int) -> None:
         x, w, out = triples[i]
         for _ in range(50):
             np.matmul(x, w, out=out)
 
-    return _rate(n_cores(), products, 50 * 2.0 * n * m * k)
+    return _rate(usable_cores(), products, 50 * 2.0 * n * m * k)
 
 
 def _rate(threads: int, work: Callable[[int], object], amount: float) -> float:

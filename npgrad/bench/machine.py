@@ -10,12 +10,9 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["busy_cores", "facts", "n_cores"]
+from ..pool import usable_cores
 
-
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["busy_cores", "facts"]
 
 
 def busy_cores(seconds: float = 0.2) -> float:
@@ -62,7 +59,7 @@ def facts() -> dict[str, str]:
     names = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPGRAD_JIT")
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
     found = {
-        "processor": f"{_processor()}, {n_cores()} cores",
+        "processor": f"{_processor()}, {usable_cores()} cores",
         "system": platform.platform(terse=True),
         "Python": platform.python_version(),
         "npgrad": _version("npgrad"),

@@ -34,7 +34,8 @@ anything is timed, their results are compared. Figures are medians. A ratio is t
 minute of the machine falls on both sides; beside its median stand the quartiles, and ratios below 1.3 are ties. Of a
 library that was measured with one thread and with two, the faster counts. *Bound* is what the machine allows at least:
 floating-point operations in matrix products of this size, bytes through memory, or operations that wait for one
-another, each measured on the same machine.
+another, each measured on the same machine. Gradients are those of `estimators.log_surrogate_gradient`, the surrogate
+alone, as the peers compute it; no algorithm calls it: theirs also keep a term for each episode, or clip ratios.
 """
 
 

@@ -12,8 +12,8 @@ import click
 from ..imitation.settings import CloningSettings
 from ..training.settings import PolicySettings
 from .app import debug_option
-from .options import Setting, options_of
-from .record import import_from_here, line_of
+from .options import Setting, given_by, import_from_here, options_of
+from .record import line_of
 
 if TYPE_CHECKING:
     from ..data import Demonstrations
@@ -48,8 +48,7 @@ def chosen(ctx: click.Context, kind: type[Any], values: Mapping[str, Any]) -> An
     from ..errors import InvalidInput
 
     try:
-        said = click.core.ParameterSource.COMMANDLINE
-        return kind(**{f.name: values[f.name] for f in fields(kind) if ctx.get_parameter_source(f.name) is said})
+        return kind(**given_by(ctx, {f.name: values[f.name] for f in fields(kind)}))
     except InvalidInput as error:
         name, _, rest = str(error).partition(" ")
         raise click.UsageError(f"--{name.replace('_', '-')} {rest}", ctx) from error

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .app import debug_option
-from .options import Setting
+from .options import Setting, import_from_here
 
 __all__ = ["compare"]
 
@@ -42,8 +40,7 @@ def compare(first: Path, second: Path, episodes: int | None, seed: int, as_json:
         kwargs = dict(agent.info.get("env_kwargs") or {})
         return np.array(evaluate_policy(agent, agent.info["env_id"], episodes or 1, True, seed, True, kwargs)[0])
 
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    import_from_here()
     try:
         summary = compared(first, second, fresh if episodes else None).summary(seed)
     except InvalidInput as error:

@@ -12,8 +12,8 @@ from ..imitation.settings import CloningSettings, DaggerSettings
 from ..training.settings import PolicySettings
 from .app import debug_option
 from .clone import chosen, demonstrations_at, folder_for, logged, with_options
-from .options import Setting
-from .record import FILE, actor_at, import_from_here
+from .options import Setting, import_from_here
+from .record import FILE, actor_at
 
 if TYPE_CHECKING:
     from ..data import Demonstrations

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .app import debug_option
-from .options import Setting
+from .options import Setting, import_from_here
 
 __all__ = ["evaluate"]
 
@@ -34,8 +32,7 @@ def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | 
     env_id = env or str(agent.info.get("env_id", ""))
     if not env_id:
         raise click.UsageError(f"{path} does not say which environment it came from; name it with --env ID")
-    if ":" in env_id and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    import_from_here()
     try:
         kwargs = dict(agent.info.get("env_kwargs") or {}) if env is None else None
         returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, True, kwargs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
@@ -13,7 +15,7 @@ import click
 
 from ..errors import InvalidInput, UnknownName
 
-__all__ = ["Setting", "flag_of", "options_of", "pairs_of", "seeds_of", "value_of"]
+__all__ = ["Setting", "flag_of", "given_by", "import_from_here", "options_of", "pairs_of", "seeds_of", "value_of"]
 
 
 if TYPE_CHECKING:
@@ -81,6 +83,18 @@ class Setting(_ParamType):
         if self.least is not None and not number >= self.least:
             raise ValueError(f"{text} is not allowed, expected {self.least:g} or more")
         return number
+
+
+def given_by(ctx: click.Context, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the user typed, of all the values that a command gets."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    return {name: value for name, value in values.items() if ctx.get_parameter_source(name) is typed}
+
+
+def import_from_here() -> None:
+    """Let modules beside the user be found, as `python -m` does."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
 
 
 def flag_of(field: Field[Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from .app import debug_option
-from .options import Setting
+from .options import Setting, import_from_here
 
 if TYPE_CHECKING:
     from ..data import Actor, Demonstrations
 
-__all__ = ["actor_at", "import_from_here", "line_of", "record"]
+__all__ = ["actor_at", "line_of", "record"]
 
 FILE = "demonstrations.npz"
 
@@ -102,9 +100,3 @@ def actor_at(text: str) -> Actor:
         names = [n for n, f in vars(import_module(module)).items() if callable(f)]
         raise UnknownName(f"function of {module}", name, names)
     return cast("Actor", found)
-
-
-def import_from_here() -> None:
-    """Let modules beside the user be found, as `python -m` does."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())

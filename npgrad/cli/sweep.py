@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import click
 
 from ..errors import InvalidInput, NpgradError
 from .app import debug_option
-from .options import seeds_of
+from .options import given_by, import_from_here, seeds_of
 from .plan import new_plan, read_settings, settings_of_pairs
 from .train import FLAGS, TrainCommand, as_usage_error, kinds_of, preset_for, said_by
 
@@ -61,10 +59,8 @@ def sweep(
     """
     from .grid import Setting, run_sweep
 
-    command_line = click.core.ParameterSource.COMMANDLINE
-    given = {name: value for name, value in values.items() if ctx.get_parameter_source(name) is command_line}
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    given = given_by(ctx, values)
+    import_from_here()
     with as_usage_error(ctx):
         kinds = kinds_of(ctx)
         chosen = {**(read_settings(config, kinds) if config else {}), **said_by(ctx, given, pairs), "env": env}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -18,7 +16,7 @@ from ..errors import InvalidInput, NpgradError
 from ..training.config import read_config
 from ..training.settings import PolicySettings, TrainSettings
 from .app import debug_option
-from .options import flag_of, options_of, seeds_of
+from .options import flag_of, given_by, import_from_here, options_of, seeds_of
 from .plan import Plan, new_plan, read_settings, resumed_plan, settings_of_pairs
 
 __all__ = ["FLAGS", "TrainCommand", "as_usage_error", "kinds_of", "preset_for", "said_by", "train"]
@@ -156,12 +154,10 @@ def train(
     Ctrl-C finishes the iteration, saves, and exits with status 0; --resume DIR goes on from there. A second Ctrl-C
     stops at once, with status 130.
     """
-    command_line = click.core.ParameterSource.COMMANDLINE
-    given = {name: value for name, value in values.items() if ctx.get_parameter_source(name) is command_line}
+    given = given_by(ctx, values)
     if env is not None:
         given["env"] = env
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` has it, so that a module beside the user is found
+    import_from_here()
     with as_usage_error(ctx):
         said = said_by(ctx, given, pairs)
         several = _seeds(said, seeds)

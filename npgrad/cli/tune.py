@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .app import debug_option
-from .options import Setting, seeds_of
+from .options import Setting, given_by, import_from_here, seeds_of
 from .plan import new_plan, read_settings
 from .ranges import default_ranges, ranges_of, require_search
 from .train import FLAGS, TrainCommand, as_usage_error, kinds_of, preset_for, said_by
@@ -73,12 +71,10 @@ def tune(
     """
     from .search import Search, run_search
 
-    command_line = click.core.ParameterSource.COMMANDLINE
-    given = {name: value for name, value in values.items() if ctx.get_parameter_source(name) is command_line}
+    given = given_by(ctx, values)
     if env is not None:
         given["env"] = env
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    import_from_here()
     with as_usage_error(ctx):
         kinds = kinds_of(ctx)
         in_file = read_settings(config, kinds) if config else {}

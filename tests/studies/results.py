@@ -53,8 +53,7 @@ Not reached, or not tried to the end:
 
 - Taxi-v4 at 99 % of value iteration's 7.93: REINFORCE ends between 3.8 and 8.0. One run of TRPO without masks came to
   8.0 in a million steps, another to 5.9: in a few states the greedy policy goes round in circles.
-- Hopper-v5 at 3000 and BipedalWalker-v3 at 290: no run of the length that they take. Seeds that the table says were
-  not run are to be run by the command above.
+- Hopper-v5 at 3000 and BipedalWalker-v3 at 290: no run of the length that they take.
 - 2,000 steps on CartPole-v1.
 - PPO with two networks of 64 × 64 and the zoo's settings on the compiled CartPole-v1: 20,000 steps a second of the
   process's own time in float32 and 14,500 in float64, on a machine that was busy with other work and so not the last
