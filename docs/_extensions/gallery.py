@@ -19,7 +19,7 @@ class Gallery(SphinxDirective):
         for script in sorted(DEMOS.glob("*.py")):
             self.env.note_dependency(str(script))
             title, story = told(script)
-            lines += ["", f"## {title}", "", *story, ""]
+            lines += ["", f"({anchor(script)})=", f"## {title}", "", *story, ""]
             for picture in sorted(source.glob(f"pictures/demos/{script.stem}.*")):
                 lines += [f"```{{image}} pictures/demos/{picture.name}", f":alt: {title}", ":width: 100%", "```", ""]
             notebook = f"{FOLDER}/{script.stem}.ipynb"
@@ -32,6 +32,11 @@ def told(script):
     text = re.match(r"# %% \[markdown\]\n((?:#.*\n)+)", script.read_text(encoding="utf-8")).group(1)
     lines = [line[2:].rstrip() for line in text.splitlines()]
     return lines[0].removeprefix("# "), lines[1:]
+
+
+def anchor(script):
+    """What ``{ref}`` finds the demo by: demo-03."""
+    return f"demo-{script.stem.partition('_')[0]}"
 
 
 def notebooks(app):
