@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
+import sys
 import threading
-import weakref
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,29 @@ __all__ = ["Memory", "recycled"]
 Array = npt.NDArray[Any]
 
 SMALL = 1 << 16  # bytes; below, fresh memory costs nothing
-KEPT = 1 << 30  # bytes that wait to be used again, at most
+KEPT = 1 << 30  # bytes that wait to be used again in each thread, at most
 
 
-class Memory:
-    """Arrays of anything, made of what earlier ones and all their views have left. Threads may share it.
+def _unheld(blocks: list[Array]) -> Array | None:
+    """A block that nobody refers to but the list: no array made of it is left, nor a view of one."""
+    for block in blocks:
+        if sys.getrefcount(block) <= ALONE:
+            return block
+    return None
+
+
+def _count_alone() -> int:
+    """What `sys.getrefcount` says in `_unheld` of a block that nobody holds: interpreters differ."""
+    for block in [np.empty(1)]:
+        return sys.getrefcount(block)
+    return 0
+
+
+ALONE = _count_alone() if hasattr(sys, "getrefcount") else None
+
+
+class Memory(threading.local):
+    """Arrays of anything, made of what earlier ones and all their views have left. Each thread has its own.
 
     Examples
     --------
@@ -37,41 +55,32 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._free: list[Array] = []  # oldest first
-        self._lock = threading.RLock()  # the garbage collector may give something back inside `_block`
+        self._blocks: defaultdict[int, list[Array]] = defaultdict(list)  # by their sizes
+        self._kept = 0
 
     def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> Array:
         """An array of whatever is there."""
-        count = math.prod(shape)
-        size = count * np.dtype(dtype).itemsize
-        if size < SMALL:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size < SMALL or ALONE is None:
             return np.empty(shape, dtype)
-        block = self._block(size)
-        array = np.frombuffer(block.data, dtype, count)
-        weakref.finalize(array.base, self._give, block).atexit = False  # the base dies with the last view
-        return array.reshape(shape)
-
-    def _block(self, size: int) -> Array:
-        """The smallest free block that is large enough, and not much too large; a new one if there is none."""
-        with self._lock:
-            fitting = [i for i, block in enumerate(self._free) if size <= len(block) <= 2 * size]
-            if fitting:
-                return self._free.pop(min(fitting, key=lambda i: len(self._free[i])))
-        return np.empty(size + size // 4, np.uint8)
-
-    def _give(self, block: Array) -> None:
-        with self._lock:
-            self._free.append(block)
-            while sum(map(len, self._free)) > KEPT:
-                self._free.pop(0)
+        shift = size.bit_length() - 3
+        size = -(-size >> shift) << shift  # three binary digits: much the same sizes share their blocks
+        blocks = self._blocks[size]
+        block = _unheld(blocks)
+        if block is None:
+            if self._kept + size > KEPT:
+                self._blocks.clear()  # what is in use lives on in those who use it
+                self._kept = 0
+                blocks = self._blocks[size]
+            block = np.empty(size, np.uint8)
+            blocks.append(block)
+            self._kept += size
+        return np.ndarray(shape, dtype, block)
 
 
 _SHARED = Memory()
-if hasattr(os, "register_at_fork"):  # a child must not find the lock in the hands of a thread that it has not
-    _lock = _SHARED._lock
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def recycled(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> Array:
-    """An array of whatever is there, from memory that all of the library shares."""
+    """An array of whatever is there, from memory that the thread shares among all of the library."""
     return _SHARED.array(shape, dtype)
