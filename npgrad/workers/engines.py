@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ..errors import InvalidInput, MissingExtra, WorkerFailure
 from ..validation import require_in, require_positive
 from .calls import dask_setup, deaf, prepare
+from .lanes import Lanes
 from .mapping import TIME_LIMIT, Workers
 
 __all__ = ["ENGINES", "MPI", "Dask", "Engine", "Given", "Processes", "Ray", "open_workers"]
@@ -64,26 +65,26 @@ class Processes:
 
     workers: int
 
-    def open(self) -> Executor:
+    def open(self) -> Lanes:
         """Workers that begin as they are needed."""
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.workers, mp_context=context, initializer=prepare)
+        return Lanes(self.workers, lambda: ProcessPoolExecutor(1, mp_context=context, initializer=prepare))
 
     def size(self, executor: Executor) -> int:
         """As asked for."""
         return self.workers
 
     def renew(self, executor: Executor) -> Executor:
-        """Others; these are killed."""
-        self.close(executor, at_once=True)
-        return self.open()
+        """Others in the place of those that are still at work; the dead have been replaced."""
+        if isinstance(executor, Lanes):
+            executor.renew()
+        return executor
 
     def close(self, executor: Executor, at_once: bool) -> None:
         """Wait for them, or kill them."""
-        if at_once:
-            for process in list((getattr(executor, "_processes", None) or {}).values()):  # 3.14: kill_workers()
-                process.kill()
-        executor.shutdown(wait=True, cancel_futures=True)
+        if at_once and isinstance(executor, Lanes):
+            executor.kill()
+        executor.shutdown(wait=True)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..errors import InvalidInput, NpgradError, WorkerFailure
 from .calls import Garbage, answer, opened, packed
+from .lanes import Lanes
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -19,6 +22,7 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 TIME_LIMIT = 600.0  # seconds without any unit done
+LOOK_EVERY = 1.0  # seconds without any unit done
 ATTEMPTS = 3  # losses in a row, without a unit done in between, after which something else is wrong
 
 
@@ -114,9 +118,10 @@ class Workers:
                 done(i, result)
             return True
 
-        missing, losses = list(range(len(calls))), 0
+        missing, losses, turn = list(range(len(calls))), 0, 0
         while missing:
-            reason = self._round({i: calls[i] for i in missing}, take)
+            reason = self._round({i: calls[i] for i in missing}, take, turn)
+            turn += 1
             end = min(failed, default=len(calls))
             left = [i for i in range(end) if i not in results]
             self.lost += len(left)
@@ -131,26 +136,31 @@ class Workers:
             raise failed[min(failed)]
         return [results[i] for i in range(len(calls))]
 
-    def _round(self, calls: dict[int, bytes], take: Callable[[int, bytes], bool]) -> str | None:
+    def _round(self, calls: dict[int, bytes], take: Callable[[int, bytes], bool], turn: int) -> str | None:
         """All calls, once, but for those after one that fails; why some have no answer."""
         futures: dict[Future[bytes], int] = {}
         lost = None
         try:
             try:
-                executor = self._open()
+                submit = self._submit(turn)
                 for i, call in calls.items():
-                    futures[executor.submit(answer, call)] = i
+                    futures[submit(i, call)] = i
                     self.sent += len(call)
             except (OSError, RuntimeError) as error:  # BrokenExecutor is one
                 if isinstance(error, NpgradError):
                     raise
                 lost = _said(error)
-            running = set(futures)
+            running, last = set(futures), time.monotonic()
             while running:
-                finished, running = wait(running, self.time_limit, FIRST_COMPLETED)
-                if not finished:
-                    lost = f"no unit was done within {self.time_limit:g} s"
+                limit = math.inf if self.time_limit is None else self.time_limit
+                finished, running = wait(running, min(limit, LOOK_EVERY), FIRST_COMPLETED)
+                if finished:
+                    last = time.monotonic()
+                elif time.monotonic() - last >= limit:
+                    lost = f"no unit was done within {limit:g} s"
                     break
+                elif isinstance(self._executor, Lanes):
+                    self._executor.look()
                 for future in finished:
                     try:
                         well = future.cancelled() or take(futures[future], _answer_of(future))
@@ -175,6 +185,13 @@ class Workers:
                 f"a unit of work cannot be sent to another process ({error}); environments, policies and callbacks "
                 "must be importable: put functions and classes into a module, and name environments by id"
             ) from error
+
+    def _submit(self, turn: int) -> Callable[[int, bytes], Future[bytes]]:
+        """How call i is handed in: to the process that had it in the last map, but not to one that has just lost it."""
+        executor = self._open()
+        if isinstance(executor, Lanes):
+            return lambda i, call: executor.submit_to(i + turn, answer, call)
+        return lambda i, call: executor.submit(answer, call)
 
     def _open(self) -> Executor:
         if self._executor is None:

@@ -83,7 +83,7 @@ def test_workers_killed_at_any_time_change_no_bit(alone):
 
         def murder():
             while not over.wait(0.4):
-                for process in list((getattr(workers._executor, "_processes", None) or {}).values())[:1]:
+                for process in workers._executor.processes[:1]:
                     os.kill(process.pid, signal.SIGKILL)
 
         murderer = threading.Thread(target=murder)
@@ -109,7 +109,7 @@ def test_a_worker_that_forgets_is_told(alone):
         state, sent = model.recipe.init(3), []
         for i in range(4):
             if i == 2:
-                for process in list(workers._executor._processes.values()):
+                for process in workers._executor.processes:
                     process.kill()
             state, metrics = model.recipe.step(state)
             sent.append(metrics.values["time/bytes_sent"])

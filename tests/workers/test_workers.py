@@ -5,16 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npgrad.errors import InvalidInput, MissingExtra, WorkerFailure
-from npgrad.workers import Given, Workers, open_workers, split
+from npgrad.workers import Given, Workers, mapping, open_workers, split
 from npgrad.workers.engines import Dask
+from npgrad.workers.lanes import Lanes
 from tests.workers import units
 
 
@@ -45,6 +48,66 @@ def test_a_dead_worker_is_replaced(processes, tmp_path):
     pairs = [(tmp_path / "died", x) for x in range(6)]
     assert processes.map(units.die, pairs) == list(range(6))
     assert processes.lost > 0
+
+
+def test_calls_meet_the_worker_of_the_last_map_again(processes):
+    first = processes.map(units.pid, range(2))
+    assert len(set(first)) == 2
+    for _ in range(3):
+        assert processes.map(units.pid, range(2)) == first
+
+
+def test_who_dies_takes_no_other_along(processes, tmp_path):
+    first = processes.map(units.pid, range(2))
+    before = processes.lost
+    assert processes.map(units.die, [(tmp_path / "died", 3), (tmp_path / "died", 1)]) == [3, 1]
+    assert processes.lost == before + 1
+    second = processes.map(units.pid, range(2))
+    assert second[0] != first[0]
+    assert second[1] == first[1]
+
+
+class Forgetful(Executor):
+    """A pool that breaks and never says so, as CPython's may when a process dies while a call is handed in."""
+
+    _broken = "a process died"
+
+    def submit(self, fn, /, *args):
+        return Future()
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_pool_that_breaks_in_silence_is_replaced(n, monkeypatch):
+    monkeypatch.setattr(mapping, "LOOK_EVERY", 0.02)
+    pools = [Forgetful() for _ in range(n)] + [ThreadPoolExecutor(1) for _ in range(n)]
+    with Workers(Given(Lanes(n, lambda: pools.pop(0)), n), time_limit=None) as workers:
+        assert workers.map(units.square, range(5)) == [i * i for i in range(5)]
+        assert workers.lost == n
+        workers._executor.shutdown()
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_lanes_are_killed_one_after_another_while_calls_come_in(n):
+    """The stress of `tests/studies/kill.py --workers`, for a second."""
+    with open_workers("processes", n, time_limit=60) as workers:
+        over = threading.Event()
+        workers.map(units.square, range(n))
+
+        def murder():
+            while not over.wait(0.15):
+                for process in workers._executor.processes[-1:]:
+                    process.kill()
+
+        murderer = threading.Thread(target=murder)
+        murderer.start()
+        try:
+            for k in range(60):
+                with suppress(WorkerFailure):  # killed three times before it could do anything
+                    assert workers.map(units.square, range(k, k + 5)) == [i * i for i in range(k, k + 5)]
+        finally:
+            over.set()
+            murderer.join()
+        assert workers.map(units.square, range(5)) == [i * i for i in range(5)]
 
 
 def test_workers_that_die_every_time_are_given_up(processes):
