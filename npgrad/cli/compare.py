@@ -33,16 +33,16 @@ def compare(first: Path, second: Path, episodes: int | None, seed: int, as_json:
     from ..training.evaluation import evaluate_policy
     from .run import agent_at
 
-    def fresh(folder: Path) -> Any:
+    def anew(folder: Path) -> Any:
         import numpy as np
 
         agent = agent_at(folder)
-        kwargs = dict(agent.info.get("env_kwargs") or {})
-        return np.array(evaluate_policy(agent, agent.info["env_id"], episodes or 1, True, seed, True, kwargs)[0])
+        kwargs, fresh = dict(agent.info.get("env_kwargs") or {}), bool(agent.info.get("fresh"))
+        return np.array(evaluate_policy(agent, agent.info["env_id"], episodes or 1, True, seed, True, kwargs, fresh)[0])
 
     import_from_here()
     try:
-        summary = compared(first, second, fresh if episodes else None).summary(seed)
+        summary = compared(first, second, anew if episodes else None).summary(seed)
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     click.echo(json.dumps(summary) if as_json else _text(summary, first, second))

@@ -20,9 +20,14 @@ __all__ = ["evaluate"]
 @click.option("--seed", type=Setting(int, least=0), default="0", help="Of the evaluation.  [default: 0]")
 @click.option("--stochastic", is_flag=True, help="Draw actions; otherwise the most likely one is taken.")
 @click.option("--env", metavar="ID", help="Another environment than the agent was trained in.")
+@click.option(
+    "--fresh", is_flag=True, help="Make the environment anew for each episode, as a run with --fresh gets it anyway."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @debug_option
-def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | None, as_json: bool) -> None:
+def evaluate(
+    path: Path, episodes: int, seed: int, stochastic: bool, env: str | None, fresh: bool, as_json: bool
+) -> None:
     """Evaluate the agent in the run folder DIR, or in an agent file, in Gymnasium's original of its environment."""
     from ..errors import InvalidInput
     from ..training import evaluate_policy, summarise
@@ -35,7 +40,8 @@ def evaluate(path: Path, episodes: int, seed: int, stochastic: bool, env: str | 
     import_from_here()
     try:
         kwargs = dict(agent.info.get("env_kwargs") or {}) if env is None else None
-        returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, True, kwargs)
+        fresh = fresh or (env is None and bool(agent.info.get("fresh")))
+        returns, lengths = evaluate_policy(agent, env_id, episodes, not stochastic, seed, True, kwargs, fresh)
     except InvalidInput as error:
         if env is None:
             raise

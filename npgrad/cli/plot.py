@@ -13,7 +13,7 @@ __all__ = ["plot"]
 
 @click.command("plot", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--column", metavar="NAME", help="Of progress.csv, as approx_kl.  [default: the return]")
+@click.option("--column", metavar="NAME", help="Of progress.csv, as approx_kl.  [default: return, or loss]")
 @click.option("--statistic", default="mean", metavar="mean|iqm", help="Over runs; iqm: interquartile mean.")
 @click.option("--out", default="plot.png", type=click.Path(path_type=Path), help="A .png, .svg or .pdf.")
 @click.option("--title", help="By default the environment.")
@@ -22,7 +22,8 @@ def plot(folders: tuple[Path, ...], column: str | None, statistic: str, out: Pat
     """Draw the learning curves of the runs in DIR: run folders, or folders of them as --seeds makes.
 
     Runs that differ in their seeds alone are one line, with the 95% interval that the bootstrap over them gives; a run
-    that has ended counts with its last value. Unfinished runs are drawn as far as they are.
+    that has ended counts with its last value. Unfinished runs are drawn as far as they are. Clones go along epochs,
+    with losses for returns, and DAgger along its fits.
     """
     from ..errors import InvalidInput
     from ..training.plots import plot_runs

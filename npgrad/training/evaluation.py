@@ -160,6 +160,7 @@ def evaluate_policy(
     seed: int = 0,
     return_episode_rewards: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
+    fresh: bool = False,
 ) -> tuple[Any, Any]:
     """Run an agent in Gymnasium's original of an environment, in the manner of Stable-Baselines3.
 
@@ -179,6 +180,8 @@ def evaluate_policy(
         Give every episode's return and length, not mean and deviation.
     env_kwargs : dict, optional
         Passed to `gymnasium.make` with an id.
+    fresh : bool
+        Make the environment anew for each episode, if it carries state across resets; not with one environment.
 
     Returns
     -------
@@ -188,7 +191,8 @@ def evaluate_policy(
     Raises
     ------
     InvalidInput
-        If `model` has no policy, the environment's spaces are not its own, or there is no episode to run.
+        If `model` has no policy, the environment's spaces are not its own, there is no episode to run, or one
+        environment is to be made anew.
     UnknownName
         If Gymnasium knows no such id.
 
@@ -206,7 +210,7 @@ def evaluate_policy(
     from ..rollouts import GymnasiumRollout
 
     own = isinstance(env, str) or not hasattr(env, "reset")
-    rollout = GymnasiumRollout(env, **(env_kwargs or {})) if own else GymnasiumRollout(env)
+    rollout = GymnasiumRollout(env, fresh=fresh, **((env_kwargs or {}) if own else {}))
     try:
         for name in ("observation_space", "action_space"):
             if getattr(rollout, name) != getattr(agent.policy, name):

@@ -208,7 +208,7 @@ class RunFolder:
 
     def _label(self, agent: Agent, state: State, evaluation: Evaluation | None) -> Agent:
         """The agent, with where it comes from."""
-        keys = ("algo", "policy", "policy_options", "env_kwargs", "seed", "hyperparameters")
+        keys = ("algo", "policy", "policy_options", "env_kwargs", "fresh", "seed", "hyperparameters")
         info = {"env_id": str(self.config.get("env", ""))} | {k: self.config[k] for k in keys if k in self.config}
         info["timesteps"] = state.timesteps
         if evaluation is not None:

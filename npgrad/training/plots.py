@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InvalidInput, MissingExtra
 from ..validation import require_in
 from .curve import short_number
-from .runs import Run, common_column, grouped, one_environment
+from .runs import LOSSES, TIMES, Run, common_column, grouped, one_environment
 from .statistics import STATISTICS, curves_on_grid, over_runs
 
 __all__ = ["FORMATS", "plot_runs"]
@@ -22,6 +22,8 @@ NAMES = {
     "eval/mean_ep_length": "length of an evaluation's episodes",
     "rollout/ep_rew_mean": "return of an episode, mean of 100",
     "rollout/ep_len_mean": "length of an episode, mean of 100",
+    "eval/loss": "−log π of actions held out; dashed, of those it learns from",
+    "train/loss": "−log π of the actions it learns from",
 }
 CALLED = {"mean": "mean", "iqm": "interquartile mean"}
 STYLE: dict[Any, Any] = {
@@ -40,7 +42,7 @@ STYLE: dict[Any, Any] = {
 def plot_runs(
     runs: Sequence[Run], out: str | Path, column: str | None = None, statistic: str = "mean", title: str | None = None
 ) -> list[str]:
-    """Draw a column of the log against timesteps: for each group of runs a statistic over them, with its interval.
+    """Draw a column of the log against time: for each group of runs a statistic over them, with its interval.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def plot_runs(
     out : path
         Where to; its ending says what: png, svg or pdf.
     column : str, optional
-        By default the return of evaluations, or, if there are none, of training episodes.
+        By default the return of evaluations, or, if there are none, of training episodes; of clones the loss.
     statistic : {"mean", "iqm"}, optional
         Over the runs of a group.
     title : str, optional
@@ -65,13 +67,20 @@ def plot_runs(
     MissingExtra
         If matplotlib is not installed.
     InvalidInput
-        If the ending is another, the runs are of several environments, or one has no such column.
+        If the ending is another, the runs are of several environments or kinds, or one has no such column.
     """
     require_in("statistic", statistic, STATISTICS)
     path = Path(out)
     if path.suffix.lower() not in FORMATS:
         raise InvalidInput(f"out is {out}, expected a name that ends in one of {', '.join(FORMATS)}")
     env, column = one_environment(runs), common_column(runs, column)
+    first, *others = runs
+    for run in others:
+        if run.time != first.time:
+            raise InvalidInput(
+                f"{first.path} goes along {TIMES[first.time]}, {run.path} along {TIMES[run.time]}; draw them apart"
+            )
+    along = TIMES[first.time]
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -85,8 +94,11 @@ def plot_runs(
         axes, groups = figure.add_subplot(), grouped(runs)
         for i, (label, group) in enumerate(groups.items()):
             lines.append(_draw(axes, label, [run.curve(column) for run in group], statistic, COLOURS[i % len(COLOURS)]))
+            if column == LOSSES[0]:
+                for run in group:
+                    axes.plot(*run.curve(LOSSES[1]), "--", color=COLOURS[i % len(COLOURS)], linewidth=0.8)
         over = f": {CALLED[statistic]} over runs, 95% interval" if len(groups) < len(runs) else ""
-        _dress(axes, title or env, NAMES.get(column, column) + over, len(groups))
+        _dress(axes, title or env, NAMES.get(column, column) + over, along, len(groups))
         metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
         figure.savefig(path, dpi=160, metadata=metadata)
     return lines
@@ -110,12 +122,12 @@ def _draw(axes: Any, label: str, curves: list[Any], statistic: str, colour: str)
     return f"{label}: {center[-1]:.4g} at the end, {over}{interval}"
 
 
-def _dress(axes: Any, title: str, ylabel: str, n_groups: int) -> None:
+def _dress(axes: Any, title: str, ylabel: str, along: str, n_groups: int) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=26)
     axes.text(0, 1.03, ylabel, transform=axes.transAxes, color=SOFT, fontsize=10)
-    axes.set_xlabel("timesteps")
+    axes.set_xlabel(along)
     axes.grid(axis="y", color=GRID, linewidth=1)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):

@@ -18,8 +18,9 @@ from .folder import PROGRESS
 
 __all__ = ["Run", "common_column", "find_runs", "grouped", "one_environment", "read_run"]
 
-TIME = "time/total_timesteps"
+TIMES = {"time/total_timesteps": "timesteps", "time/epoch": "epochs", "time/iterations": "fits"}  # the first there is
 RETURNS = ("eval/mean_reward", "rollout/ep_rew_mean")  # what is plotted if nothing else is asked for
+LOSSES = ("eval/loss", "train/loss")  # where there are no returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +47,13 @@ class Run:
         more = ", ".join(f"{name}={value}" for name, value in kwargs.items())
         return f"{self.config.get('env', '')}{f' ({more})' if more else ''}"
 
+    @property
+    def time(self) -> str:
+        """The column that it goes along: timesteps, the epochs of a clone, the fits of DAgger."""
+        return next(name for name in TIMES if name in self.columns)
+
     def curve(self, column: str) -> tuple[FloatArray, FloatArray]:
-        """Timesteps and values of a column where it has any, shape (m,) each.
+        """Time and values of a column where it has any, shape (m,) each.
 
         Raises
         ------
@@ -61,7 +67,7 @@ class Run:
         known = np.isfinite(self.columns[column])
         if not known.any():
             raise InvalidInput(f"the column {column} of {self.path} has no value yet; choose another one")
-        return self.columns[TIME][known], self.columns[column][known]
+        return self.columns[self.time][known], self.columns[column][known]
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
@@ -117,8 +123,8 @@ def read_run(path: str | Path) -> Run:
     header, *rows = list(csv.reader(whole.splitlines())) or [[]]
     if not rows:
         raise RunFolderError(f"the run in {folder} has no row yet: it is in its first iteration, or failed in it")
-    if TIME not in header or any(len(row) != len(header) for row in rows):
-        raise CorruptFile(f"{folder / PROGRESS} is not the log of a run: expected columns with {TIME} among them")
+    if not any(name in header for name in TIMES) or any(len(row) != len(header) for row in rows):
+        raise CorruptFile(f"{folder / PROGRESS} is not the log of a run: expected columns with {next(iter(TIMES))}")
     try:
         values = np.array([[float(x) if x else np.nan for x in row] for row in rows])
     except ValueError as error:
@@ -127,7 +133,9 @@ def read_run(path: str | Path) -> Run:
 
 
 def common_column(runs: Iterable[Run], column: str | None = None) -> str:
-    """The full name of a column of all runs, given that or a part that no other has; by default the return.
+    """The full name of a column of all runs, given that or a part that no other has.
+
+    By default it is the return, or the loss of a clone.
 
     Raises
     ------
@@ -142,7 +150,8 @@ def common_column(runs: Iterable[Run], column: str | None = None) -> str:
     """
     every = list(runs)
     if column is None:
-        several = [name for name in RETURNS if all(np.isfinite(r.columns.get(name, np.nan)).sum() > 1 for r in every)]
+        usual = (*RETURNS, *LOSSES)
+        several = [name for name in usual if all(np.isfinite(r.columns.get(name, np.nan)).sum() > 1 for r in every)]
         return several[0] if several else RETURNS[1]
     for run in every:
         matches = [name for name in run.columns if name == column or name.endswith("/" + column)]
@@ -198,7 +207,7 @@ def grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a run another one, but for its seed."""
-    own = {name: config.get(name) for name in ("algo", "policy", "init_from", "n_envs")}
+    own = {name: config.get(name) for name in ("algo", "policy", "init_from", "n_envs", "data", "expert")}
     return own | dict(config.get("policy_options", {})) | dict(config.get("hyperparameters", {}))
 
 

@@ -199,8 +199,19 @@ class Tiny(gymnasium.Env):
                 obs[1] = np.inf
         return obs, reward, self.t == 5, False, {}
 
+class Remembering(Tiny):
+    """Pays how often it was reset."""
+    resets = 0
+    def reset(self, *, seed=None, options=None):
+        self.resets += 1
+        return super().reset(seed=seed)
+    def step(self, action):
+        obs, _, *over = super().step(action)
+        return obs, float(self.resets), *over
+
 for name in ("", "raises", "reward", "observation", "space"):
     gymnasium.register("Tiny" + name + "-v0", entry_point=Tiny, kwargs={"wrong": name})
+gymnasium.register("Remembering-v0", entry_point=Remembering)
 '''
 
 
@@ -221,6 +232,19 @@ def test_an_environment_of_ones_own_beside_the_user(tiny, tmp_path):
     (path,) = (tmp_path / "runs").iterdir()
     assert path.name == "tiny_envs-Tiny-v0-reinforce-seed0"
     assert tiny("eval", path, "--episodes", 3)[0] == 0
+
+
+def test_an_environment_that_remembers_is_evaluated_anew(tiny):
+    """Five steps are paid 1 each where every episode has an environment of its own."""
+    for fresh in ([], ["--fresh"]):
+        assert tiny("train", "tiny_envs:Remembering-v0", *SHORT, *fresh, "--out", f"run{len(fresh)}")[0] == 0
+    means = {
+        args: json.loads(tiny("eval", *args, "--episodes", 20, "--json")[1])["mean_return"]
+        for args in (("run0",), ("run0", "--fresh"), ("run1",), ("run1", "--env", "tiny_envs:Remembering-v0"))
+    }
+    assert means["run0", "--fresh"] == means["run1",] == 5.0
+    assert means["run0",] > 5.0
+    assert means["run1", "--env", "tiny_envs:Remembering-v0"] > 5.0
 
 
 @pytest.mark.parametrize("wrong", ["raises", "reward", "observation"])

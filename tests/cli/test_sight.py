@@ -29,6 +29,28 @@ def test_plot(runs, tmp_path):
     assert (tmp_path / "kl.svg").read_text().startswith("<?xml")
 
 
+def test_plot_of_clones_and_of_dagger(npgrad, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "lean.py").write_text("def lean(obs):\n    return int(obs[2] + obs[3] > 0)\n")
+    npgrad("record", "lean:lean", "--env", "CartPole-v1", "--episodes", 4)
+    few = ["--epochs", 4, "--eval-episodes", 2, "--policy", "linear", "--quiet"]
+    for seed in (0, 1):
+        npgrad("clone", "demonstrations.npz", *few, "--seed", seed, "--out", f"clones/{seed}")
+    npgrad("dagger", "CartPole-v1", "--expert", "lean:lean", *few, "--n-iterations", 1, "--out", "asked")
+    npgrad("train", "CartPole-v1", *SHORT, "--out", "trained")
+    status, out, err = npgrad("plot", "clones", "--out", "clones.svg")
+    assert (status, err) == (0, "")
+    assert re.match(r"clone: [\d.]+ at the end, mean of 2 runs", out)
+    picture = (tmp_path / "clones.svg").read_text()
+    assert "epochs" in picture
+    assert picture.count("stroke-dasharray") == 2  # the losses of what it learns from
+    assert npgrad("plot", "asked", "--out", "asked.svg")[1].startswith("dagger: ")
+    assert "fits" in (tmp_path / "asked.svg").read_text()
+    status, out, err = npgrad("plot", "trained", "asked", "--column", "eval/mean_reward")
+    assert (status, out) == (2, "")
+    assert "trained goes along timesteps, asked along fits; draw them apart" in " ".join(err.split())
+
+
 def test_compare(runs):
     status, out, err = runs("compare", "a", "b")
     assert (status, err) == (0, "")
