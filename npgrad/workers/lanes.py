@@ -18,9 +18,9 @@ class Lanes(Executor):
     """At most one call at a time in each of n lanes, each a pool of one process; the others wait their turn.
 
     A pool of many processes breaks as a whole when one of them dies, and CPython's may then forget calls: one that is
-    just being handed in, or all, if one has been cancelled. Here nothing is cancelled that a pool has, a lane that breaks
-    is replaced, and its call says so. The call of the same number in the next map meets the same process, and what that
-    remembers.
+    just being handed in, or all, if one has been cancelled. Here nothing is cancelled that a pool has, a lane that
+    breaks is replaced, and its call says so. The call of the same number in the next map meets the same process, and
+    what that remembers.
 
     Parameters
     ----------
