@@ -23,6 +23,7 @@ MAY_CHANGE = (
 NOT_KEPT = ("out", "resume", "callback", "quiet")
 NO_END = 10**15  # timesteps of a run that ends by the clock
 OF_OTHERS = ("leave-one-out", "constant", "optimal", "optimal-per-coordinate")  # baselines of the other episodes
+EITHER = (("n_steps", "n_episodes"), ("n_episodes", "n_steps"))  # how much an iteration collects, said one way
 OF_A_FOLDER = ("environment", "versions")  # in config.json, but no settings
 GROUPS = ("hyperparameters", "policy_options")  # settings in config.json one level down
 
@@ -77,8 +78,12 @@ def new_plan(
     InvalidInput
         If something is out of range, or contradicts something else.
     """
-    shared, options = ({f.name for f in fields(kind)} for kind in (TrainSettings, PolicySettings))
+    shared, options, own = ({f.name for f in fields(kind)} for kind in (TrainSettings, PolicySettings, Settings))
     values = {**preset, **chosen}
+    for name, other in EITHER:  # one of them leaves no room for the other from lower down
+        rank, below = ((chosen.get(k) is not None) * (1 + (k in said)) for k in (name, other))
+        if rank > below and other in own:
+            values[other] = None
     settings = TrainSettings(**{k: v for k, v in values.items() if k in shared})
     if settings.eval_every is None:
         settings = replace(settings, eval_every=max(1, settings.total_timesteps // 20))
@@ -87,7 +92,7 @@ def new_plan(
     policy = PolicySettings(**{k: v for k, v in values.items() if k in options})
     hyper = asdict(Settings(**{k: v for k, v in values.items() if k not in shared | options}))
     _require_sense({k: chosen[k] for k in said if k in chosen}, settings, hyper)
-    return Plan(settings, policy, hyper, tuple(k for k in preset if k not in chosen))
+    return Plan(settings, policy, hyper, tuple(k for k in preset if k not in chosen and values[k] == preset[k]))
 
 
 def _require_sense(given: Mapping[str, Any], settings: TrainSettings, hyper: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ class Search:
         """The run with these values."""
         from ..algorithms.registry import algorithm
 
-        return new_plan({**self.chosen, **values}, {}, algorithm(self.start.settings.algo).Settings)
+        return new_plan({**self.chosen, **values}, {}, algorithm(self.start.settings.algo).Settings, values)
 
     def identity(self) -> str:
         """What trials must have in common to be compared."""

@@ -89,7 +89,7 @@ def tune(
         ranges = ranges_of(search, kinds) if search else default_ranges(start.hyper, fixed)
         require_search(ranges, {k: v for k, v in fixed.items() if k not in ("env", "algo")})
         path = Path(out or f"runs/{fixed['env'].replace('/', '-').replace(':', '-')}-{fixed['algo']}-tune")
-        asked = Search(start, {**known, **fixed}, ranges, seeds_of(seeds), score, path)
+        asked = Search(start, {k: known[k] for k in start.from_preset} | fixed, ranges, seeds_of(seeds), score, path)
     found = run_search(asked, trials=trials, minutes=minutes, quiet=quiet)
     if quiet:
         return

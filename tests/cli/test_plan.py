@@ -9,8 +9,9 @@ import pytest
 from npgrad.algorithms import presets
 from npgrad.algorithms.registry import ALGORITHMS
 from npgrad.cli.options import flag_of
-from npgrad.cli.plan import NO_END
+from npgrad.cli.plan import NO_END, new_plan
 from npgrad.deploy import load_agent
+from npgrad.errors import InvalidInput
 from npgrad.training.settings import PolicySettings, TrainSettings
 
 SHORT = ["--steps", "300", "--stop-at", "none", "--eval-every", "0", "--eval-episodes", "2", "--quiet"]
@@ -47,6 +48,34 @@ def test_a_flag_beats_set_beats_the_file_beats_the_preset(npgrad, tmp_path, monk
     assert npgrad("train", "CartPole-v1", "--no-preset", *SHORT, "--out", "bare")[0] == 0
     assert config(tmp_path / "bare")["hyperparameters"]["gamma"] == 1.0
     assert config(tmp_path / "bare")["policy"] == "linear"
+
+
+@pytest.mark.parametrize(
+    ("algo", "preset", "in_file", "said", "expected"),
+    [
+        ("ppo", {"n_steps": 128}, {}, {"n_episodes": 9}, (None, 9)),
+        ("ppo", {"n_episodes": 9}, {}, {"n_steps": 128}, (128, None)),
+        ("ppo", {}, {}, {"n_episodes": 9}, (None, 9)),  # against the default
+        ("npg", {}, {}, {"n_steps": 128}, (128, None)),
+        ("ppo", {"n_steps": 128}, {"n_episodes": 9}, {}, (None, 9)),
+        ("ppo", {}, {"n_steps": 128, "n_episodes": None}, {"n_episodes": 9}, (None, 9)),  # as config.json has them
+        ("ppo", {"n_steps": 128}, {}, {"n_episodes": None}, (128, None)),
+        ("ppo", {}, {"n_steps": 128}, {"n_episodes": None}, (128, None)),
+        ("reinforce", {}, {}, {"n_episodes": 9}, (None, 9)),  # it has no n_steps
+        ("ppo", {}, {}, {"n_steps": 128, "n_episodes": 9}, "n_steps is 128 and n_episodes 9"),
+        ("ppo", {}, {"n_steps": 128, "n_episodes": 9}, {}, "n_steps is 128 and n_episodes 9"),
+    ],
+)
+def test_episodes_in_place_of_steps_and_the_reverse(algo, preset, in_file, said, expected):
+    def plan():
+        return new_plan({"env": "CartPole-v1", **in_file, **said}, preset, ALGORITHMS[algo].Settings, said)
+
+    if isinstance(expected, str):
+        with pytest.raises(InvalidInput, match=expected):
+            plan()
+        return
+    assert (plan().hyper.get("n_steps"), plan().hyper["n_episodes"]) == expected
+    assert all(name in preset and plan().hyper[name] for name in plan().from_preset)
 
 
 def test_a_preset_is_for_its_policy(npgrad, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from npgrad.algorithms import presets
 from npgrad.algorithms.registry import ALGORITHMS
 from npgrad.cli.ranges import Range, default_ranges, ranges_of
 from npgrad.cli.search import _score_of
@@ -45,6 +46,14 @@ def test_the_first_trial_is_the_start_and_the_score_its_evaluation(npgrad, tmp_p
     header = (tmp_path / "run" / "progress.csv").read_text().splitlines()[0].split(",")
     assert f"{float(last[header.index('eval/mean_reward')]):9.1f}" in out.splitlines()[0]
     assert trained
+
+
+@pytest.mark.parametrize("says", [["--n-episodes", 2, "--search", "gamma=0.9"], ["--search", "n_episodes=2"]])
+def test_episodes_in_place_of_the_steps_of_a_preset(npgrad, tmp_path, monkeypatch, says):
+    monkeypatch.setattr(presets, "presets", lambda: {"CartPole-v1": {"a2c": {"n_steps": 64}}})
+    assert npgrad("tune", "CartPole-v1", *SHORT, *says, "--trials", 1, "--out", "search")[0] == 0
+    best = json.loads((tmp_path / "search" / "best.json").read_text())["hyperparameters"]
+    assert (best["n_steps"], best["n_episodes"]) == (None, 2)
 
 
 def test_a_search_goes_on(npgrad, tmp_path):
