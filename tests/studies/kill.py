@@ -1,8 +1,9 @@
 """Runs that are killed with SIGKILL at random moments and resumed, against those that were left in peace.
 
-    python tests/studies/kill.py [--kills N] [--steps N] [--seed S] [--algorithms NAME …] [--out DIR]
+    python tests/studies/kill.py [--kills N] [--steps N] [--seed S] [--only NAME …] [--out DIR]
 
-Every algorithm trains on both engines, with a checkpoint after each iteration. A run is killed at a moment uniform over
+Every algorithm trains on both engines, and some in other ways besides (`VARIANTS`), with a checkpoint after each
+iteration; `--only` takes names of algorithms and of these. A run is killed at a moment uniform over
 the time that it takes, half of the resumed ones once more; then it runs to its end. All files but clocks must be equal.
 The commands run in forked children of one process, so that no time goes into imports.
 """
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,16 +31,28 @@ from tests.algorithms.test_contracts import SMALL
 from tests.training.folders import contents
 
 ENGINES = ("compiled", "gymnasium")
-CONTINUOUS = ("a2c", "trpo", "es")  # on Pendulum, whose episodes are running at almost every checkpoint
+CONTINUOUS = ("a2c", "trpo", "es", "dpg")  # on Pendulum, whose episodes are running at almost every checkpoint
+VARIANTS = {
+    "n-step": ("a2c", "--set=advantage_steps=3"),
+    "trunk": ("a2c", "--set=shared_trunk=true"),
+    "ppo-trunk": ("ppo", "--set=shared_trunk=true"),
+    "half": ("ppo", "--set=precision=float32"),
+    "replay": ("offpolicy", "--set=behaviours=mixture"),
+    "overlap": ("ppo", "--overlap"),
+    "workers-es": ("es", "--workers=2"),
+    "workers-reinforce": ("reinforce", "--workers=2"),
+    "workers-a2c": ("a2c", "--workers=2", "--n-blocks=2"),
+}
 
 
-def arguments(algorithm: str, engine: str, steps: int) -> list[str]:
+def arguments(name: str, engine: str, steps: int) -> list[str]:
     """The command line of a small run."""
+    algorithm, *more = VARIANTS.get(name, (name,))
     env = "Pendulum-v1" if algorithm in CONTINUOUS else "CartPole-v1"
     found = ["train", env, "--no-preset", "--algo", algorithm, "--engine", engine, "--n-envs", "4", "--seed", "3"]
     found += ["--policy", "mlp", "--hidden", "4", "--steps", str(steps), "--eval-every", str(steps // 4)]
     found += ["--eval-episodes", "1", "--checkpoint-every", "0", "--quiet"]
-    return found + [f"--set={name}={value}" for name, value in SMALL[algorithm].items()]
+    return found + [f"--set={name}={value}" for name, value in SMALL[algorithm].items()] + more
 
 
 def forked(args: list[str]) -> int:
@@ -78,21 +92,28 @@ def begin_or_resume(args: list[str], folder: Path) -> list[str]:
     return ["train", "--resume", str(folder), "--quiet"] if resume else [*args, "--out", str(folder)]
 
 
-def different(folder: Path, whole: dict[str, object]) -> list[str]:
-    """The files in which a run differs from one that was never killed."""
+def essence(folder: Path) -> dict[str, Any]:
+    """What must be equal: all but clocks, and what was sent to workers."""
     found = contents(folder)
+    rows = found["progress.csv"]
+    return found | {"progress.csv": [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows]}
+
+
+def different(folder: Path, whole: dict[str, Any]) -> list[str]:
+    """The files in which a run differs from one that was never killed."""
+    found = essence(folder)
     return sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name))
 
 
 class Case:
-    """One algorithm on one engine."""
+    """One algorithm, or a variant, on one engine."""
 
-    def __init__(self, algorithm: str, engine: str, steps: int, out: Path) -> None:
-        self.name = f"{algorithm}, {engine}"
-        self.args, self.out = arguments(algorithm, engine, steps), out / f"{algorithm}-{engine}"
+    def __init__(self, name: str, engine: str, steps: int, out: Path) -> None:
+        self.name = f"{name}, {engine}"
+        self.args, self.out = arguments(name, engine, steps), out / f"{name}-{engine}"
         command([*self.args, "--out", str(self.out / "warm")])  # here, so that children need not import and compile
         self.seconds = finish([*self.args, "--out", str(self.out / "whole")])
-        self.whole = contents(self.out / "whole")
+        self.whole = essence(self.out / "whole")
         self.kills = 0
 
     def run(self, rng: np.random.Generator) -> list[str]:
@@ -117,13 +138,17 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--steps", type=int, default=1000, help="of a run")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--algorithms", nargs="*", default=list(ALGORITHMS))
+    parser.add_argument("--only", nargs="*", default=[*ALGORITHMS, *VARIANTS])
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "npgrad-kill")
     options = parser.parse_args()
     os.fsync = lambda handle: None  # it matters to a loss of power alone, and takes nine tenths of the time
     shutil.rmtree(options.out, ignore_errors=True)
     rng, differ = np.random.default_rng(options.seed), collections.Counter[str]()
-    cases = [Case(name, engine, options.steps, options.out) for name in options.algorithms for engine in ENGINES]
+    cases = [
+        Case(name, engine, options.steps, options.out)
+        for name in options.only
+        for engine in (ENGINES if name != "a3c" else ENGINES[:1])
+    ]
     runs = 0
     while sum(case.kills for case in cases) < options.kills:
         case = cases[runs % len(cases)]
@@ -131,7 +156,7 @@ def main() -> None:
         for name in case.run(rng):
             differ[f"{case.name}: {name}"] += 1
     for case in cases:
-        print(f"{case.name:<24}{case.seconds:5.2f} s, killed {case.kills} times")
+        print(f"{case.name:<30}{case.seconds:5.2f} s, killed {case.kills} times")
     print(f"{sum(case.kills for case in cases)} kills of {runs} runs, seed {options.seed}")
     print("\n".join(f"DIFFERS {n} times: {what}" for what, n in differ.items()) or "all equal")
     sys.exit(bool(differ))

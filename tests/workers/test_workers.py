@@ -88,7 +88,7 @@ def test_a_pool_that_breaks_in_silence_is_replaced(n, monkeypatch):
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_lanes_are_killed_one_after_another_while_calls_come_in(n):
-    """The stress of `tests/studies/kill.py --workers`, for a second."""
+    """While units are handed in and answered: no call is forgotten, no answer is another one."""
     with open_workers("processes", n, time_limit=60) as workers:
         over = threading.Event()
         workers.map(units.square, range(n))
