@@ -12,11 +12,9 @@ import numpy as np
 
 from npgrad import oracle
 from npgrad.baselines import ConstantBaseline, TimeBaseline, no_baseline
-from npgrad.distributions import Categorical
 from npgrad.estimators import PolicyGradient
-from npgrad.functions import Linear
 from npgrad.oracle import TabularMDP, causal_moments
-from npgrad.policies import ComposedPolicy
+from npgrad.policies import make_policy
 from npgrad.training.plots import COLOURS, SOFT, STYLE
 
 parser = argparse.ArgumentParser(description="The variance of policy gradients, exact and measured.")
@@ -33,7 +31,7 @@ n_batches, N = (200 if args.quick else 5_000), 8
 # %%
 mdp = oracle.random_mdp(4, 2, horizon=5, seed=3, n_next=2)
 mdp = TabularMDP(mdp.start, mdp.P, mdp.R + 2.0, mdp.horizon)
-policy = ComposedPolicy(Linear(4, 2, bias=False), Categorical(2), mdp.observation_space, mdp.action_space)  # a table
+policy = make_policy(mdp, "linear", bias=False)  # a table of logits
 theta = np.random.default_rng(0).normal(size=policy.n_params) / 2
 V = oracle.values(mdp, policy, theta).V[:-1]  # (T, S)
 V_t = np.sum(oracle.marginals(mdp, policy, theta)[:-1] * V, axis=1)  # E[G_t], (T,)
@@ -65,8 +63,7 @@ measured, errors = [], []
 for name, (estimator, variance) in estimators.items():
     g = np.array([estimator(policy, theta, batch).gradient for batch in batches])  # (n_batches, P)
     squares = np.sum((g - g.mean(axis=0)) ** 2, axis=1) * n_batches / (n_batches - 1)
-    measured.append(squares.mean())
-    errors.append(1.96 * squares.std() / np.sqrt(n_batches))
+    measured, errors = [*measured, squares.mean()], [*errors, 1.96 * squares.std() / np.sqrt(n_batches)]
     of = "" if variance is None else f"exact {variance / N:7.4f}, "
     print(f"{name:26} {of:15} measured {measured[-1]:7.4f} ± {errors[-1]:.4f}")
 
@@ -78,7 +75,7 @@ for name, (estimator, variance) in estimators.items():
 
 # %%
 far = TabularMDP([0.5, 0.5], np.eye(2)[:, None].repeat(2, axis=1), [[3001.0, 2999.0], [-3999.0, -4001.0]], horizon=1)
-logits = ComposedPolicy(Linear(2, 2, bias=False), Categorical(2), far.observation_space, far.action_space)
+logits = make_policy(far, "linear", bias=False)
 baselines = {"none": 0.0, "E R = −500": -500.0, "V(s)": np.array([3000.0, -4000.0])}
 apart = {name: causal_moments(far, logits, np.zeros(4), baseline=b).variance for name, b in baselines.items()}
 print("3000 and −4000:", {name: round(v, 2) for name, v in apart.items()})
@@ -97,8 +94,8 @@ print("π = (.9, .1), R = (1, 0):", {name: round(abs(bandit.variance(x)), 4) for
 
 # %%
 with plt.rc_context(STYLE):
-    widths = [2, 1.1, 1.3]
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained", width_ratios=widths)
+    widths = [1.7, 1.1, 1.2]
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", width_ratios=widths)
     y, bar = np.arange(len(estimators)), {"error_kw": {"lw": 1}, "color": COLOURS[1]}
     left.barh(y - 0.2, [(v or 0) / N for _, v in estimators.values()], 0.36, color=COLOURS[0], label="exact")
     left.barh(y + 0.2, measured, 0.36, xerr=errors, label=f"measured, {n_batches:,} batches", **bar)
@@ -107,17 +104,16 @@ with plt.rc_context(STYLE):
     left.invert_yaxis()
     left.set_title("One policy, seven estimators", loc="left")
     left.legend(frameon=False, loc="lower right")
-    middle.bar(list(apart), list(apart.values()), color=COLOURS[0])
-    middle.set_yscale("log")
+    middle.bar(list(apart), list(apart.values()), color=COLOURS[0], log=True)
     middle.set(xlabel="baseline", ylabel="variance", ylim=(0.05, 5e7))
     for i, v in enumerate(apart.values()):
-        middle.text(i, v * 1.3, f"{v:,.2f}" if v < 1 else f"{v / 1e6:.2f} M", ha="center")
+        middle.text(i, v * 1.3, f"{v:,.2f}" if v < 1 else f"{v / 1e6:.2f} M", ha="center", fontsize=9)
     middle.set_title("Returns of 3000 and −4000", loc="left")
     right.plot(b, [bandit.variance(x) for x in b], color=COLOURS[0])
-    for name, x in marks.items():
+    for (name, x), place in zip(marks.items(), ((-16, -16), (-28, 0), (8, -16)), strict=True):
         right.plot(x, bandit.variance(x), "o", color=COLOURS[1])
-        right.annotate(name, (x, bandit.variance(x)), (0, 10), textcoords="offset points", color=SOFT, ha="center")
-    right.set(xlabel="baseline b", ylabel="variance")
+        right.annotate(name, (x, bandit.variance(x)), place, textcoords="offset points", color=SOFT, ha="center")
+    right.set(xlabel="baseline b", ylabel="variance", ylim=(-0.025, None))
     right.set_title("π = (.9, .1), R = (1, 0)", loc="left")
     for axes in (left, middle, right):
         axes.spines[["top", "right"]].set_visible(False)

@@ -11,12 +11,10 @@ import argparse
 import matplotlib.pyplot as plt
 import numpy as np
 
-from npgrad.distributions import Categorical
 from npgrad.estimators import EvolutionStrategy, PolicyGradient
-from npgrad.functions import Linear
 from npgrad.optimizers import Adam
 from npgrad.oracle import causal_moments, gradient, objective, random_mdp, return_variance, values
-from npgrad.policies import ComposedPolicy, make_policy
+from npgrad.policies import make_policy
 from npgrad.rollouts import make_rollout
 from npgrad.training.plots import COLOURS, STYLE
 
@@ -41,16 +39,14 @@ sigma = 0.3  # of the evolution strategy, in both halves of the story
 def noises(n_states, horizon, seed):
     rng = np.random.default_rng(seed)
     mdp = random_mdp(n_states, 2, horizon, seed, n_next=2)
-    policy = ComposedPolicy(Linear(n_states, 2, bias=False), Categorical(2), mdp.observation_space, mdp.action_space)
+    policy = make_policy(mdp, "linear", bias=False)
     theta = rng.normal(size=policy.n_params) / 2
     signal = np.sum(gradient(mdp, policy, theta) ** 2)
     V = values(mdp, policy, theta).V[:-1]
     second = []
     for epsilon in rng.normal(size=(n_directions, policy.n_params)):
-        there, back = theta + sigma * epsilon, theta - sigma * epsilon
-        J = objective(mdp, policy, there) - objective(mdp, policy, back)
-        v = return_variance(mdp, policy, there) + return_variance(mdp, policy, back)
-        second.append((J**2 + v) * epsilon @ epsilon / (4 * sigma**2))
+        J, v = ([f(mdp, policy, theta + s * epsilon) for s in (sigma, -sigma)] for f in (objective, return_variance))
+        second.append(((J[0] - J[1]) ** 2 + sum(v)) * epsilon @ epsilon / (4 * sigma**2))
     pair = np.mean(second) - signal  # two episodes
     return causal_moments(mdp, policy, theta, baseline=V).variance / signal, 2 * pair / signal
 
@@ -62,12 +58,9 @@ def typical(n_states, horizon):  # geometric mean over problems
 horizons, sizes = np.array([2, 8, 32, 128] if args.quick else [2, 8, 32, 128, 512]), np.array([2, 4, 8, 16, 32])
 by_horizon = np.array([typical(4, T) for T in horizons]).T
 by_size = np.array([typical(S, 8) for S in sizes]).T
-for T, pg, es in zip(horizons, *by_horizon, strict=True):
-    print(f"8 parameters, {T:3} steps: noise {pg:7.1f} by actions, {es:7.1f} by parameters")
-for S, pg, es in zip(sizes, *by_size, strict=True):
-    print(f"{2 * S:2} parameters, 8 steps: noise {pg:7.1f} by actions, {es:7.1f} by parameters")
-
-for name, x, noise in (("steps", horizons, by_horizon), ("parameters", sizes, by_size)):
+for name, x, noise in (("steps", horizons, by_horizon), ("parameters", 2 * sizes, by_size)):
+    for n, pg, es in zip(x, *noise, strict=True):
+        print(f"{n:3} {name}: noise {pg:7.1f} by actions, {es:7.1f} by parameters")
     pg, es = (np.polyfit(np.log(x), np.log(y), 1)[0] for y in noise)
     print(f"noise grows as {name} to the power {pg:.1f} by actions, {es:.1f} by parameters")
 
@@ -83,8 +76,7 @@ N, adam = 16, Adam(learning_rate=0.1)
 
 
 def learn(kind, seed):
-    rng = np.random.default_rng(seed)
-    theta, curve = np.zeros(policy.n_params), []
+    rng, theta, curve = np.random.default_rng(seed), np.zeros(policy.n_params), []
     moments = adam.init(theta)
     for k in range(n_iterations):
         if kind == "actions":
@@ -108,12 +100,10 @@ curves = {kind: np.array([learn(kind, seed) for seed in range(n_seeds)]) for kin
 
 # %%
 with plt.rc_context(STYLE):
-    figure, panels = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     names = ("actions: policy gradient", "parameters: evolution strategy")
-    for axes, x, noise, label in (
-        (panels[0], horizons, by_horizon, "steps of an episode"),
-        (panels[1], 2 * sizes, by_size, "parameters"),
-    ):
+    drawn = (horizons, by_horizon, "steps of an episode"), (2 * sizes, by_size, "parameters")
+    for axes, (x, noise, label) in zip(panels, drawn, strict=False):
         for y, name, colour in zip(noise, names, COLOURS, strict=False):
             axes.loglog(x, y, "o-", color=colour, label=name)
         axes.set_xticks(x, x)

@@ -56,7 +56,8 @@ field = gaussian.score(Y, np.full((len(Y), 1), 1.0))
 
 # %%
 with plt.rc_context(STYLE):
-    figure, panels = plt.subplots(1, 4, figsize=(14, 3.5), layout="constrained")
+    figure, panels = plt.subplots(2, 2, figsize=(8.5, 6.4), layout="constrained")
+    panels = panels.ravel()
     corners = np.array([[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])
     here = pi @ corners
     panels[0].fill(*corners.T, color="#eef3fa", ec=SOFT)
@@ -65,11 +66,11 @@ with plt.rc_context(STYLE):
             "", corner * 0.6 + here * 0.4, here, arrowprops={"color": COLOURS[k], "width": 2, "headwidth": 8}
         )
         panels[0].text(
-            *(corner + (corner - corners.mean(axis=0)) * 0.13), f"a = {k}\nπ = {pi[k]:.1f}", ha="center", va="center"
+            *(corner + (corner - corners.mean(axis=0)) * 0.27), f"a = {k}\nπ = {pi[k]:.1f}", ha="center", va="center"
         )
     panels[0].plot(*here, "o", color=INK)
     panels[0].axis("off")
-    panels[0].set(aspect="equal", xlim=(-0.3, 1.3), ylim=(-0.3, 1.15))
+    panels[0].set(aspect="equal", xlim=(-0.35, 1.35), ylim=(-0.25, 1.2))
     for axes, p, scores, labels in (
         (panels[1], density, rows, ("μ", "log σ")),
         (panels[2], density_mixture, rows_mixture[:, 2:4], ("μ₁", "μ₂")),
@@ -79,7 +80,7 @@ with plt.rc_context(STYLE):
             axes.plot(a[:, 0], scores[:, k], color=COLOURS[k], label=f"score of {label}")
         axes.axhline(0, color=SOFT, lw=0.8)
         axes.set(xlabel="a", ylim=(-5, 6))
-        axes.legend(frameon=False, fontsize=8.5, loc="upper center")
+        axes.legend(frameon=False, fontsize=8.5, loc="lower right")
         axes.spines[["top", "right"]].set_visible(False)
     length = np.linalg.norm(field, axis=1)
     arrows = field / length[:, None]

@@ -85,7 +85,7 @@ print(f"at step {bound} the KL is 0.01: {whole[bound]:.0%} of trajectories count
 
 # %%
 with plt.rc_context(STYLE):
-    figure, panels = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     for name, colour in zip(ratios, COLOURS, strict=False):
         panels[0].plot(shifts, bias[name], color=colour, label=name)
         panels[1].plot(shifts, noise[name], color=colour, label=name)

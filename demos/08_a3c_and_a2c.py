@@ -70,14 +70,15 @@ with plt.rc_context(STYLE):
     grid = np.linspace(n_steps / 50, n_steps, 100)
     for name, colour in zip(runs, COLOURS, strict=False):
         values = np.array([np.interp(grid, *curve) for curve in curves[name]])
-        left.plot(grid, values.mean(axis=0), color=colour, label=name)
-        left.fill_between(grid, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0)
-    left.set(xlabel="steps in the environment", ylabel="return, mean of 100 episodes", ylim=(0, 515))
+        left.plot(grid / 1e3, values.mean(axis=0), color=colour, label=name)
+        left.fill_between(grid / 1e3, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0)
+    left.set(xlabel="thousand steps in the environment", ylabel="return, mean of 100 episodes", ylim=(0, 515))
     left.set_title(f"CartPole-v1, 32 tanh units, {n_seeds} seeds", loc="left")
     left.legend(frameon=False)
-    right.bar(list(runs), [np.median(speeds[name]) / 1e3 for name in runs], color=COLOURS[:3])
+    right.bar(
+        [name.replace(", ", "\n") for name in runs], [np.median(speeds[name]) / 1e3 for name in runs], color=COLOURS[:3]
+    )
     right.set(ylabel="thousand steps a second")
-    right.tick_params(axis="x", labelsize=8.5)
     right.set_title("Speed, learning included", loc="left")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
