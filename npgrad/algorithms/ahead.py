@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 from ..types import Array
 
 __all__ = ["Ahead", "digest"]
@@ -32,7 +34,7 @@ class Ahead:
     def begin(self, key: bytes, compute: Callable[[], Any]) -> None:
         """Compute in the thread."""
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="npgrad-ahead")
+            self._thread = ThreadPoolExecutor(1, "npgrad-ahead", np.seterr, ("ignore",))  # no warnings: see the loop
         self._under_way = key, self._thread.submit(compute)
 
     def take(self, key: bytes, compute: Callable[[], Any]) -> Any:

@@ -140,7 +140,9 @@ class Algorithm(ABC):
                 stacklevel=2,
             )
         self.seed, self.threads = seed, threads
-        self.executor: Executor | None = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.executor: Executor | None = None
+        if threads > 1:  # without NumPy's warnings, as the loop has it: it finds out itself what is not finite
+            self.executor = ThreadPoolExecutor(threads, initializer=np.seterr, initargs=("ignore",))
         self.workers, self.overlap = workers, overlap
         self.rollout = self._rollout(env, engine, n_envs or self.n_envs, fresh, n_blocks, env_kwargs or {})
         self._require_space()

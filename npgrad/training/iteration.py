@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,6 +23,7 @@ from .recipe import Recipe
 __all__ = ["Callback", "Evaluate", "Limits", "LoopState", "Row", "Running", "Stopped"]
 
 RECENT = 100  # episodes in rollout/ep_rew_mean
+PLACED = (NonFinite, EnvironmentFailure, InvalidInput)  # errors that say in which iteration they arose
 
 Evaluate = Callable[[Agent, int], EvaluationResult]
 Row = dict[str, float | None]
@@ -122,7 +124,8 @@ class Running:
 
     def iterate(self) -> Stopped | None:
         """One iteration; why it was the last, if it was."""
-        state, metrics = self._step()
+        with self._placed():
+            state, metrics = self._step()
         run = replace(
             self.run,
             state=state,
@@ -133,7 +136,9 @@ class Running:
         late = self.limits.seconds is not None and time.monotonic() - self.began >= self.limits.seconds
         evaluation = None
         if self.evaluate and (due or late or state.timesteps >= self.limits.total_timesteps):
-            evaluation = Evaluation(state.timesteps, self.evaluate(self.recipe.agent(state), self.eval_episodes))
+            with self._placed():
+                result = self.evaluate(self.recipe.agent(state), self.eval_episodes)
+            evaluation = Evaluation(state.timesteps, result)
             run = _with_evaluation(run, evaluation, self.eval_every)
         session = time.monotonic() - self.began
         run = replace(run, elapsed=self.before.elapsed + session)
@@ -149,19 +154,27 @@ class Running:
         asked = [callback(seen) is False for callback in self.callbacks if seen]
         return self.reached() or ("time" if late else None) or ("callback" if any(asked) else None)
 
-    def _step(self) -> tuple[State, Metrics]:
-        """`recipe.step`, with the place in every error of a number or an environment."""
+    @contextmanager
+    def _placed(self) -> Iterator[None]:
+        """The place in every error of a number or an environment; no warnings, since the error says what is wrong."""
         before = self.run.state
         try:
-            state, metrics = self.recipe.step(before)
-            require_finite("theta", state.theta, "a smaller learning rate may help")
-            for name, array in state.group("critic").items():
-                if array.dtype.kind == "f":
-                    require_finite(f"critic/{name}", array, "a smaller critic_learning_rate or reward_scale may help")
-        except (NonFinite, EnvironmentFailure) as error:
+            with np.errstate(all="ignore"):
+                yield
+        except PLACED as error:
+            kind = next(kind for kind in PLACED if isinstance(error, kind))
             where = f"in iteration {before.iteration + 1}, after timestep {before.timesteps}"
             kept = f"; the last good agent is in {self.folder.path}" if self.folder else ""
-            raise type(error)(f"{where}: {error}{kept}") from error
+            raise kind(f"{where}: {error}{kept}") from error
+
+    def _step(self) -> tuple[State, Metrics]:
+        """`recipe.step`, whose θ and critic must be finite."""
+        before = self.run.state
+        state, metrics = self.recipe.step(before)
+        require_finite("theta", state.theta, "a smaller learning rate may help")
+        for name, array in state.group("critic").items():
+            if array.dtype.kind == "f":
+                require_finite(f"critic/{name}", array, "a smaller critic_learning_rate or reward_scale may help")
         if state.timesteps <= before.timesteps:
             raise InvalidInput(
                 f"step went from timestep {before.timesteps} to {state.timesteps}, expected it to rise; "

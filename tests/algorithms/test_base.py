@@ -98,17 +98,20 @@ def test_more_threads_than_cores_are_spoken_of():
         REINFORCE("CartPole-v1", threads=4096)
 
 
-DIVERGES = {  # a policy, and a critic
+DIVERGES = {  # a policy, also by the step of a tiny batch or in threads, and a critic
     "online": ("npgrad/LaneKeeping-v0", {"learning_rate": 30.0, "overshoot": 0.0, "n_steps": 20}),
+    "npg": ("MountainCarContinuous-v0", {"n_episodes": 1, "delta": 1e8}),
+    "reinforce": ("Pendulum-v1", {"n_episodes": 128, "learning_rate": 1e155, "threads": 2}),
     "a2c": ("CartPole-v1", {"critic_learning_rate": 1e306}),
 }
 
 
+@pytest.mark.filterwarnings("error")  # in threads a warning that is an error is one too
 @pytest.mark.parametrize("algo", DIVERGES)
-def test_what_diverges_stops_with_the_last_good_agent(algo, tmp_path):
+def test_what_diverges_stops_with_the_last_good_agent_and_without_warnings(algo, tmp_path):
     env, settings = DIVERGES[algo]
     model, seen = ALGORITHMS[algo].load()(env, seed=0, **settings), []
-    with np.errstate(all="ignore"), pytest.raises(NonFinite, match=r"in iteration \d+, after timestep \d+: .*"):
+    with pytest.raises(NonFinite, match=r"in iteration \d+, after timestep \d+: .*"):
         model.learn(50_000, callback=lambda s: seen.append(s.state))
     assert len(seen) >= 1
     assert model.state is seen[-1]

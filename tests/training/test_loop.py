@@ -176,6 +176,20 @@ def test_the_last_good_agent_is_kept(tmp_path, how, error, says):
     assert RunFolder.reopen(tmp_path / "run").load().state.iteration == 4
 
 
+def test_a_new_agent_that_cannot_be_evaluated_is_not_kept(tmp_path):
+    def evaluates(agent, n_episodes):
+        if objective(agent.theta) > -0.5:
+            raise NonFinite("obs[0, 0] is nan")
+        return evaluate(agent, n_episodes)
+
+    seen, folder = [], RunFolder.create(tmp_path / "run", {"env": "Q"})
+    with pytest.raises(NonFinite, match=rf"^in iteration \d+, .*: obs.*; the last good agent is in {folder.path}$"):
+        train(Quadratic(), **COMMON | {"evaluate": evaluates, "eval_every": 1}, folder=folder, callbacks=[seen.append])
+    folder.close()
+    np.testing.assert_array_equal(load_agent(tmp_path / "run" / "last_agent.npz").theta, seen[-1].state.theta)
+    assert objective(seen[-1].state.theta) <= -0.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
