@@ -38,6 +38,7 @@ from ..training import Metrics, Schedule, diagnose
 from ..types import Array, Batch, FloatArray, State
 from .base import Algorithm, initial_theta
 from .experience import FromExperience, experience_of
+from .remote_gradients import estimate_of, holding
 from .settings import ReinforceSettings
 from .value import ValueFit, value_of
 
@@ -122,12 +123,12 @@ class Reinforce(FromExperience):
             values = self.value.critic(w, policy)(batch)  # V of earlier episodes: no bias (B1)
             targets = self.targets(batch, values)
             groups["critic"] = self.value.fit(w, policy, batch, targets, state.seed, state.iteration)
-        estimate = self.estimator(values)(policy, theta, batch)  # ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}
+        estimate, seen = estimate_of(self.estimator(values), policy, theta, batch)  # ĝ = 1/N Σ_i Σ_t Ψ_{i,t} f_{i,t}
         optimizer = self.schedule(self.optimizer, state.timesteps)
         new_theta, groups["optimizer"] = optimizer.step(theta, estimate.gradient, state.group("optimizer"))  # θ + α ĝ
         figures = {"train/learning_rate": optimizer.learning_rate}
         rows = None if values is None else values.rows
-        figures |= diagnose(policy, theta, new_theta, batch, estimate, rows, targets)
+        figures |= diagnose(policy, theta, new_theta, seen, estimate, rows, targets)
         return self.close(data, state, new_theta, figures)
 
 
@@ -162,8 +163,9 @@ class REINFORCE(Algorithm):
 
     def make_recipe(self, settings: ReinforceSettings) -> Reinforce:
         """The recipe with these settings."""
+        experience = experience_of(self, settings)
         return Reinforce(
-            experience=experience_of(self, settings),
+            experience=holding(experience) if settings.baseline in BASELINES else experience,
             optimizer=OPTIMIZERS[settings.optimizer](settings.learning_rate),
             estimator=partial(estimator_of, settings, executor=self.executor),
             targets=partial(targets_of, settings),

@@ -82,19 +82,28 @@ class Share:
     n_steps: int = 0
     state: dict[str, Array] | None = None
 
+    @property
+    def first(self) -> int:
+        """The first episode."""
+        return self.layout[1][0][0] if self.layout else 0
+
+    @property
+    def end(self) -> int:
+        """The one after the last."""
+        return self.layout[1][-1][1] if self.layout else 0
+
 
 def roll_share(share: Share) -> tuple[dict[str, Array], dict[str, Array]]:
     """The arrays of the batch, and of the state after it; in a worker."""
     rollout = rollout_of(share.source)
     after: dict[str, Array] = {}
     if share.layout is not None:
-        first, end = share.layout[1][0][0], share.layout[1][-1][1]
         batch = rollout.episodes(
             share.policy,
             share.theta,
             seed=share.seed,
-            first=first,
-            count=end - first,
+            first=share.first,
+            count=share.end - share.first,
             deterministic=share.deterministic,
             layout=share.layout,
         )
@@ -108,10 +117,7 @@ def roll_share(share: Share) -> tuple[dict[str, Array], dict[str, Array]]:
 def fits(share: Share, result: tuple[dict[str, Array], dict[str, Array]]) -> bool:
     """Whether an answer is one to the question."""
     arrays, _ = result
-    if share.layout is None:
-        return True
-    first, end = share.layout[1][0][0], share.layout[1][-1][1]
-    return np.array_equal(arrays["episode"], np.arange(first, end))
+    return share.layout is None or np.array_equal(arrays["episode"], np.arange(share.first, share.end))
 
 
 class RemoteRollout:
@@ -178,11 +184,20 @@ class RemoteRollout:
         InvalidInput, EnvironmentFailure, NonFinite
             As the rollout in a worker.
         """
+        return self.gather(self.shares(policy, theta, seed, first, count, deterministic))
+
+    def shares(
+        self, policy: Policy, theta: Array, seed: int, first: int, count: int, deterministic: bool
+    ) -> list[Share]:
+        """What each worker is asked for: some of the blocks."""
         n_slots, blocks = self.here.layout(policy, theta, first, count)
-        shares = [
+        return [
             Share(self.source, policy, theta, seed, deterministic, (n_slots, blocks[lo:hi]))
             for lo, hi in split(len(blocks), self.workers.n)
         ]
+
+    def gather(self, shares: list[Share]) -> Batch:
+        """The batch of all shares."""
         return concatenate([Batch(**arrays) for arrays, _ in self.workers.map(roll_share, shares, fits=fits)])
 
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:

@@ -135,7 +135,8 @@ def _rows(policy: Policy, batch: Batch) -> tuple[Array, Array, FloatArray, IntAr
     else:
         chosen = slice(0, None, -(-batch.n_steps // ROWS))
         offsets = np.array([0, len(range(batch.n_steps)[chosen])])
-    return batch.obs[chosen], batch.act[chosen], batch.logp[chosen], offsets
+    obs, act, logp = (np.ascontiguousarray(rows[chosen]) for rows in (batch.obs, batch.act, batch.logp))
+    return obs, act, logp, offsets  # contiguous: products with spaced rows round otherwise
 
 
 def _has(lin: PolicyLinearisation, row: str) -> bool | None:
