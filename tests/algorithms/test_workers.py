@@ -76,6 +76,18 @@ def dask():
         yield workers
 
 
+@pytest.mark.parametrize("case", ["es", "reinforce-mlp", "a2c-gymnasium"])
+def test_ray_changes_no_bit(case, alone, ray):
+    assert states(case, ray)[0] == alone[case]
+
+
+@pytest.fixture(scope="module")
+def ray():
+    pytest.importorskip("ray")
+    with open_workers("ray", 2) as workers:
+        yield workers
+
+
 def test_workers_killed_at_any_time_change_no_bit(alone):
     """While the run goes on, its workers are killed one after another."""
     with open_workers("processes", 2) as workers:

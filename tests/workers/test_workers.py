@@ -253,6 +253,18 @@ def test_dask_does_the_same(tmp_path):
             workers.map(units.fail, [7])
 
 
+def test_ray_does_the_same(tmp_path):
+    pytest.importorskip("ray")
+    with open_workers("ray", 2, time_limit=3) as workers:
+        assert workers.map(units.square, range(9)) == [i * i for i in range(9)]
+        assert workers.n == 2
+        assert workers.map(units.die, [(tmp_path / "died", x) for x in range(6)]) == list(range(6))
+        assert workers.map(units.hang, [(tmp_path / "hung", x) for x in range(6)]) == list(range(6))
+        assert workers.lost >= 2
+        with pytest.raises(ValueError, match="unit 7"):
+            workers.map(units.fail, [7])
+
+
 def test_a_cluster_that_is_not_there():
     pytest.importorskip("distributed")
     with pytest.raises(WorkerFailure, match=r"no cluster answers at tcp://127\.0\.0\.1:9"):
