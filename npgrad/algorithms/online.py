@@ -260,7 +260,7 @@ class OnlineActorCritic(FromExperience):
         limit = rollout.env.max_episode_steps or np.iinfo(np.int64).max
         settings = np.array([np.uint64(state.seed).astype(np.int64), limit, self.n_steps])
         which = np.stack([slots["episode"], slots["t"], slots["next_episode"]])
-        env_state, obs = np.ascontiguousarray(slots["env"].T), np.ascontiguousarray(slots["obs"].T)
+        env_state, obs = (np.array(slots[name].T, order="C") for name in ("env", "obs"))  # copies
         running = np.stack([traces["discount"], state.group("returns")["running"]])
         theta, w = np.array(state.theta), np.array(state.group("critic")["w"])
         z, z_w = np.array(traces["theta"]), np.array(traces["w"])

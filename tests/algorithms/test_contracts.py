@@ -116,6 +116,18 @@ class TestEvery:
         fresh = make(name, policy=policy, seed=7)
         assert_same_state(run(fresh.recipe, restored, 2), whole)
 
+    @pytest.mark.parametrize("engine", ["auto", "gymnasium"])
+    def test_a_step_leaves_the_states_before_it_as_they_were(self, name, policy, engine):
+        if name == "a3c" and engine == "gymnasium":
+            pytest.skip("compiled environments only")
+        model = make(name, policy=policy, seed=7, engine=engine)
+        states = [model.recipe.init(7)]
+        kept = []
+        for _ in range(3):
+            kept.append({key: array.tobytes() for key, array in states[-1].as_arrays().items()})
+            states.append(run(model.recipe, states[-1], 1))
+        assert [{key: array.tobytes() for key, array in state.as_arrays().items()} for state in states[:-1]] == kept
+
     def test_gaussian_policies_too(self, name, policy):
         model = make(name, "Pendulum-v1", policy=policy, seed=0)
         state = run(model.recipe, model.recipe.init(0), 2)
