@@ -41,7 +41,7 @@ def require_shape(name: str, array: npt.NDArray[Any], shape: tuple[int | None, .
 
 
 def require_theta(theta: npt.NDArray[Any], n_params: int) -> None:
-    """Raise unless `theta` is a flat vector of `n_params` floating-point numbers."""
+    """Raise unless `theta` is a flat vector, (P,), of P = `n_params` floating-point numbers."""
     if not isinstance(theta, np.ndarray) or theta.ndim != 1 or theta.shape[0] != n_params:
         got = f"shape {theta.shape}" if isinstance(theta, np.ndarray) else type(theta).__name__
         raise InvalidInput(
@@ -52,7 +52,7 @@ def require_theta(theta: npt.NDArray[Any], n_params: int) -> None:
 
 
 def require_finite(name: str, array: npt.NDArray[Any], remedy: str = "") -> None:
-    """Raise `NonFinite`, naming the first offending place, if `array` holds a NaN or an infinity."""
+    """Raise `NonFinite`, naming the first offending place, if `array`, of any shape, holds a NaN or an infinity."""
     with np.errstate(all="ignore"):
         if np.isfinite(np.sum(array)):  # quicker, and enough
             return

@@ -1,11 +1,14 @@
 """Docstrings as the pages need them: |x| and b* are mathematics, an indented paragraph is an equation or code."""
 
+import inspect
 import re
+from dataclasses import MISSING, fields, is_dataclass
 
 # markup, which stays: ``literal``, `name`, **strong**, *emphasis*; or a character that would mean something to docutils
 MARKUP = re.compile(
     r"``.*?``|`[^`]*`|(?<![\w*])\*\*[^\s*][^*]*\*\*(?!\w)|(?<![\w*])\*[^\s*][^*]*\*(?!\w)|([|*])|(?<=\w)(_)(?!\w)"
 )
+COMMON = "As for every algorithm"
 UNDERLINE = re.compile(r"-{3,}$")
 
 
@@ -17,7 +20,25 @@ def setup(app):
 
 def process(app, what, name, obj, options, lines):
     """Change the lines of one docstring in place."""
+    if what == "class" and is_dataclass(obj):
+        lines[:] = with_fields(lines, obj)
+    lines[:] = [line.replace(COMMON, f"{COMMON[:12]} `~npgrad.algorithms.base.Algorithm`") for line in lines]
     lines[:] = escaped(with_literal_blocks(lines))
+
+
+def with_fields(lines, kind):
+    """The lines, with the fields of a dataclass as parameters unless they say themselves what these are."""
+    if any(line.strip() in ("Parameters", "Attributes") for line in lines):
+        return lines
+    described = ["Parameters", "----------"]
+    for field in fields(kind):
+        annotation = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
+        optional = "" if field.default is MISSING and field.default_factory is MISSING else ", optional"
+        described.append(f"{field.name} : {annotation.replace('|', 'or')}{optional}")
+        if meaning := field.metadata.get("help"):
+            described.append(f"    {meaning}.")
+    first = next((i - 1 for i, line in enumerate(lines) if UNDERLINE.match(line)), len(lines))
+    return [*lines[:first], "", *described, "", *lines[first:]]
 
 
 def signature(app, what, name, obj, options, arguments, returns):

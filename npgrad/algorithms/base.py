@@ -29,12 +29,12 @@ __all__ = ["Algorithm", "initial_theta", "unmasked"]
 
 
 def initial_theta(policy: Policy, seed: int) -> Array:
-    """θ_0 of a run: the policy's own initialisation under the run's seed."""
+    """θ_0 of a run, (P,): the policy's own initialisation under the run's seed."""
     return policy.init(np.random.default_rng(noise.derive_seed(seed, noise.INIT, 0)))
 
 
 def unmasked(policy: Policy, obs: Array) -> Array:
-    """The columns of obs that a normaliser sees: all but the mask."""
+    """The columns of obs (T, d) that a normaliser sees: all but the mask."""
     return obs[:, : policy.n_obs - policy.n_masked]
 
 

@@ -55,7 +55,7 @@ def deterministic(policy: Policy) -> ComposedPolicy:
 
 
 def exploring(policy: ComposedPolicy, sigma: Array) -> ComposedPolicy:
-    """μ_θ + σε: a Gaussian with the same θ."""
+    """μ_θ + σε: a Gaussian with the same θ; σ is (k,)."""
     f = policy.function
     around = Concatenated((f, Fixed(f.n_in, tuple(np.log(sigma).tolist()))))
     return replace(policy, function=around, distribution=DiagonalGaussian(f.n_out))

@@ -88,7 +88,7 @@ def estimator_of(
 
 
 def targets_of(settings: ReinforceSettings, batch: Batch, values: Values) -> FloatArray:
-    """What V is fitted to: G_t, or G^λ_t where GAE is used; with the whole return, R."""
+    """What V is fitted to, shape (T,): G_t, or G^λ_t where GAE is used; with the whole return, R."""
     if settings.gae_lambda is not None:
         return lambda_return(batch, values, settings.gamma, settings.gae_lambda)
     return (reward_to_go if settings.causality else total_return)(batch, settings.gamma)

@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def observations(obs: Array, time: IntArray) -> Array:
-    """The default inputs of a critic: o_t alone."""
+    """The default inputs of a critic: o_t alone, (T, d)."""
     return obs
 
 

@@ -101,7 +101,7 @@ class Policy(Protocol):
 
 
 class ComposedLinearisation:
-    """`PolicyLinearisation` of a `ComposedPolicy`, with entropy, KL and Fisher where the distribution has them."""
+    """`PolicyLinearisation` of a `ComposedPolicy`, y (T, K); entropy, KL, Fisher if the distribution has them."""
 
     def __init__(self, lin: Linearisation, y: Array, distribution: Distribution, act: Array) -> None:
         self.lin, self.y, self.distribution, self._act = lin, y, distribution, act

@@ -64,7 +64,7 @@ def complex_gradient(f: Callable[[Array], npt.ArrayLike], x: FloatArray) -> Floa
 
 
 def slope(steps: npt.ArrayLike, errors: npt.ArrayLike) -> float:
-    """The p of error ≈ c · stepᵖ, by least squares in logarithms.
+    """The p of error ≈ c · stepᵖ, of both (n,), by least squares in logarithms.
 
     Examples
     --------
