@@ -264,6 +264,7 @@ STUDIES = [
         exact=True,
         note="The preset is a second one: with a million steps, seed 3 came to 98.6 %.",
     ),
+    Study("FrozenLake-v1", "trpo", range(5), 0.99, "99 % of value iteration's policy", exact=True),
     Study("FrozenLake8x8-v1", "ppo", range(5), 0.99, "99 % of value iteration's policy", exact=True),
     Study(
         "InvertedPendulum-v5",
@@ -317,6 +318,15 @@ STUDIES = [
         reference="PPO 288, A2C 300",
     ),
     Study("MountainCar-v0", "ga", range(5), -110.0, "5 of 5 at −110 or more", reference="−107.3"),
+    Study("Taxi-v4", "ppo", range(5), 0.99, "99 % of value iteration's policy, without action masks", exact=True),
+    *(
+        Study(env, algo, range(5), reach, goal)
+        for algo in ("qac", "a3c", "offpolicy")
+        for env, reach, goal in (
+            ("CartPole-v1", 475.0, "5 of 5 at 475 or more, in at most 200,000 steps"),
+            ("Acrobot-v1", -100.0, "5 of 5 at −100 or more"),
+        )
+    ),
 ]
 
 
