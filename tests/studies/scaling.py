@@ -1,12 +1,15 @@
 """What workers cost on this machine, and, with these costs, what 10 to 10,000 of them would give; for docs/scaling.md.
 
-    python tests/studies/scaling.py measure     # a minute; writes tests/studies/results/scaling.json
+    python tests/studies/scaling.py measure     # two minutes; writes tests/studies/results/scaling.json
+    python tests/studies/scaling.py bytes       # a minute; prints what policy gradients send and receive, both ways
     python tests/studies/scaling.py simulate    # seconds; writes docs/pictures/scaling.svg and prints the tables
 
 The simulation is one of time alone: an iteration sends a call to each worker, one after another; each computes its
 share; answers are taken in one after another; then the step is made. A share takes its mean time multiplied by
 exp(0.1 z) with z ~ N(0, 1), and one in a thousand takes five times as long. A worker fails at random once in ten days;
-its share is noticed and computed anew by another worker behind the others.
+its share is noticed and computed anew by another worker behind the others. REINFORCE leaves batches with the workers
+where that takes fewer bytes: a second call takes Ψ out and sums back, and what two workers share of a chunk is sent
+as rows, whose gradient is made by the parent.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import numpy as np
 
 from npgrad.algorithms.registry import algorithm
 from npgrad.files import write_text
+from npgrad.kernels.ragged import CHUNK_ROWS
 from npgrad.pool import single_blas_thread
 from npgrad.workers import Workers, open_workers
 
@@ -29,34 +33,57 @@ KEPT = Path(__file__).parent / "results" / "scaling.json"
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "scaling.svg"
 WORKERS = (10, 30, 100, 300, 1000, 3000, 10_000)
 CASES = {
-    "es": {"algo": "es", "policy": "mlp", "n_pairs": 8, "n_episodes": 1},
-    "reinforce": {"algo": "reinforce", "policy": "mlp", "n_envs": 1, "n_episodes": 16},
-    "ppo": {"algo": "ppo", "policy": "mlp", "n_envs": 1, "n_blocks": 8, "n_steps": 256},
+    "es": {"algo": "es", "policy": "mlp", "n_pairs": 32, "n_episodes": 1},
+    "reinforce": {"algo": "reinforce", "policy": "mlp", "n_envs": 1, "n_episodes": 64},
+    "ppo": {"algo": "ppo", "policy": "mlp", "n_envs": 1, "n_blocks": 8, "n_steps": 512},
 }
 ENV = "Hopper-v5"
+BATCHES = (  # environment, policy, episodes
+    ("CartPole-v1", "linear", 16),
+    ("CartPole-v1", "linear", 400),
+    ("CartPole-v1", "mlp", 400),
+    ("Hopper-v5", "mlp", 64),
+    ("Hopper-v5", "mlp", 400),
+    ("HalfCheetah-v5", "linear", 32),
+    ("HalfCheetah-v5", "mlp", 32),
+)
 
 
-def cost_of(n: int, case: str, workers: Workers | None) -> dict[str, float]:
-    """Of an iteration, the mean of n after a first one: processor seconds of this process, timesteps, bytes."""
+def cost_of(n: int, case: str, workers: Workers | None, kept: bool | None = None) -> dict[str, float]:
+    """Of an iteration, the mean of n after two first ones: seconds, of this process and of the wall, timesteps, bytes.
+
+    `kept`: whether batches are left with the workers; None: as it is.
+    """
     options = dict(CASES[case])
     model = algorithm(str(options.pop("algo"))).load()(ENV, seed=0, workers=workers, **options)
+    return mean_of(n, model, kept)
+
+
+def mean_of(n: int, model: Any, kept: bool | None) -> dict[str, float]:
+    """The mean of n iterations."""
+    recipe, state, found = model.recipe, model.recipe.init(0), []
     with single_blas_thread():
-        state, _ = model.recipe.step(model.recipe.init(0))
-        began, before, sent, received = time.process_time(), state.timesteps, 0.0, 0.0
-        for _ in range(n):
-            state, metrics = model.recipe.step(state)
-            sent += metrics.values.get("time/bytes_sent", 0.0)
-            received += metrics.values.get("time/bytes_received", 0.0)
-        took = time.process_time() - began
+        for _ in range(n + 2):
+            if kept is not None:
+                recipe.recipe.experience.rollout.pays = kept
+            cpu, wall, before = time.process_time(), time.perf_counter(), state.timesteps
+            state, metrics = recipe.step(state)
+            found.append(
+                {
+                    "seconds": time.process_time() - cpu,
+                    "wall": time.perf_counter() - wall,
+                    "steps": state.timesteps - before,
+                    "sent": metrics.values.get("time/bytes_sent", 0.0),
+                    "received": metrics.values.get("time/bytes_received", 0.0),
+                }
+            )
     model.rollout.close()
-    return {
-        "seconds": took / n, "steps": (state.timesteps - before) / n, "sent": sent / n, "received": received / n,
-    }  # fmt: skip
+    return {name: float(np.mean([one[name] for one in found[2:]])) for name in found[0]}
 
 
 def measure() -> None:
-    """Processor time, which a busy machine changes little: alone, and what stays with the parent of a worker."""
-    found: dict[str, object] = {}
+    """Of an iteration alone, with one worker, where the parent has what cannot be shared out, and with two."""
+    found: dict[str, Any] = {}
     for engine in ("processes", "dask"):
         with open_workers(engine, 2) as workers:
             workers.map(abs, range(50))
@@ -64,10 +91,36 @@ def measure() -> None:
             workers.map(abs, range(500))  # units that cost nothing but their way
             found[f"call/{engine}"] = (time.process_time() - began) / 500
     for case in CASES:
-        with open_workers("processes", 1) as workers:
-            found[case] = {"alone": cost_of(4, case, None), "parent": cost_of(4, case, workers)}
-        print(case, found[case], flush=True)
+        found[case] = {"alone": cost_of(4, case, None)}
+        ways = {"": False, ", kept": True} if case == "reinforce" else {"": None}
+        for n, name in ((1, "parent"), (2, "two")):
+            for way, kept in ways.items():
+                with open_workers("processes", n) as workers:
+                    found[case][name + way] = cost_of(4, case, workers, kept)
+        for name, costs in found[case].items():
+            print(case, name, {key: round(value, 4) for key, value in costs.items()}, flush=True)
     write_text(KEPT, json.dumps(found, indent=1) + "\n")
+
+
+def count_bytes() -> None:
+    """What an iteration of REINFORCE sends and receives, by batches and by gradients; two workers."""
+    print("| environment, policy | episodes | steps | by batches | by gradients | chosen |\n|---|---|---|---|---|---|")
+    with open_workers("processes", 2) as workers:
+        for env, policy, episodes in BATCHES:
+            ways = {}
+            for kept in (False, True, None):
+                model = algorithm("reinforce").load()(
+                    env, seed=0, workers=workers, policy=policy, n_envs=1 if "-v5" in env else None, n_episodes=episodes
+                )
+                ways[kept] = mean_of(1, model, kept)
+            sums = {kept: way["sent"] + way["received"] for kept, way in ways.items()}
+            chosen = "gradients" if sums[None] == sums[True] else "batches"
+            parameters, steps = model.policy.n_params, ways[False]["steps"]
+            print(
+                f"| {env}, `{policy}`, P = {parameters:,} | {episodes} | {steps:,.0f} | {sums[False] / 1e3:,.0f} kB | "
+                f"{sums[True] / 1e3:,.0f} kB | {chosen} |",
+                flush=True,
+            )
 
 
 @dataclass(frozen=True)
@@ -91,6 +144,43 @@ class Load:
     out: float
     back: float
     update: float
+    kept: Kept | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The other way, by gradients, of which the batch's rows are a function of how many workers there are.
+
+    Parameters
+    ----------
+    rows : int
+        Of a unit.
+    row, parameters : float
+        Bytes of a row, and of a gradient.
+    gradient : float
+        Seconds of a row's gradient.
+    update : float
+        Seconds of what is left for the parent.
+    """
+
+    rows: int
+    row: float
+    parameters: float
+    gradient: float
+    update: float
+
+    def on(self, n: int, load: Load) -> Load | None:
+        """The load with n workers, if it takes fewer bytes."""
+        rows = load.units * self.rows
+        chunks = max(rows // (CHUNK_ROWS + self.rows // 2) - (n - 1), 0)  # that a worker has for himself
+        cut = rows * (1 - chunks * (CHUNK_ROWS + self.rows // 2) / rows)
+        back = 8 * rows + chunks * self.parameters + cut * self.row
+        if back + 8 * rows >= rows * self.row:
+            return None
+        return Load(
+            load.units, load.seconds + self.rows * self.gradient * (1 - cut / rows), load.out + 8 * rows / n,
+            back / load.units, self.update + cut * self.gradient,
+        )  # fmt: skip
 
 
 def loads(costs: dict[str, Any]) -> dict[str, Load]:
@@ -103,14 +193,18 @@ def loads(costs: dict[str, Any]) -> dict[str, Load]:
     theta = 8 * 5_000.0
     rolled = {case: max(step(case, "alone") - step(case, "parent"), 1e-6) for case in CASES}  # what workers take over
     es_step = 20_000 * theta / 8 * 2e-9  # directions drawn and summed, by every worker and the parent
+    gradient = step("reinforce", "parent") - step("reinforce", "parent, kept")
+
+    def reinforce(episodes: int) -> Load:
+        steps = 1000 * episodes
+        kept = Kept(1000, row, theta, gradient, steps * step("reinforce", "parent, kept"))
+        update = steps * step("reinforce", "parent")
+        return Load(episodes, 1000 * rolled["reinforce"], theta, 1000 * row, update, kept)
+
     return {
         "ES, 20,000 episodes": Load(20_000, 1000 * step("es", "alone"), 8 * 20_000, 16, es_step),
-        "REINFORCE, 2,000 episodes": Load(
-            2000, 1000 * rolled["reinforce"], theta, 1000 * row, 2e6 * step("reinforce", "parent")
-        ),
-        "REINFORCE, 100 episodes": Load(
-            100, 1000 * rolled["reinforce"], theta, 1000 * row, 1e5 * step("reinforce", "parent")
-        ),
+        "REINFORCE, 2,000 episodes": reinforce(2000),
+        "REINFORCE, 100 episodes": reinforce(100),
         "PPO, 512 blocks of 2,048 steps": Load(
             512, 2048 * rolled["ppo"], theta, 2048 * row, 512 * 2048 * step("ppo", "parent")
         ),
@@ -120,6 +214,8 @@ def loads(costs: dict[str, Any]) -> dict[str, Load]:
 def iteration(load: Load, n: int, call: float, bandwidth: float, rng: np.random.Generator) -> float:
     """Seconds of one iteration with n workers."""
     n = min(n, load.units)
+    if load.kept is not None and (kept := load.kept.on(n, load)) is not None:
+        load, call = kept, 2 * call  # one to roll out, one for the sums
     units = np.full(n, load.units // n) + (np.arange(n) < load.units % n)
     sent = np.cumsum(np.full(n, call + load.out / bandwidth))
     slow = np.exp(0.1 * rng.standard_normal(n)) * np.where(rng.random(n) < 1e-3, 5.0, 1.0)
@@ -181,5 +277,5 @@ def draw(results: dict[str, list[tuple[float, float]]]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("measure", "simulate"))
-    {"measure": measure, "simulate": simulate}[parser.parse_args().what]()
+    parser.add_argument("what", choices=("measure", "bytes", "simulate"))
+    {"measure": measure, "bytes": count_bytes, "simulate": simulate}[parser.parse_args().what]()

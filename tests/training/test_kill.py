@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[1] / "studies" / "kill.py"
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
 def test_twenty_five_kills(tmp_path):
-    options = ["--kills", "25", "--steps", "500", "--algorithms", "reinforce", "a2c", "ppo", "--out", tmp_path]
+    options = ["--kills", "25", "--steps", "500", "--only", "reinforce", "a2c", "ppo", "--out", tmp_path]
     done = subprocess.run([sys.executable, SCRIPT, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all equal" in done.stdout

@@ -42,8 +42,8 @@ def test_what_is_drawn(runs, tmp_path, monkeypatch):
     seen = {}
     dress = plots._dress
 
-    def look(axes, title, ylabel, n_groups):
-        dress(axes, title, ylabel, n_groups)
+    def look(axes, title, ylabel, *more):
+        dress(axes, title, ylabel, *more)
         seen.update(axes=axes, title=title, ylabel=ylabel)
 
     monkeypatch.setattr(plots, "_dress", look)
