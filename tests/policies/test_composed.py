@@ -24,7 +24,7 @@ POLICIES = {
     "normalised": make_policy((OBS, BOX2), "linear").with_normaliser(Normaliser(np.full(3, 0.5), np.full(3, 2.0))),
     "masked": ComposedPolicy(Linear(3, 4), Categorical(4), OBS, Discrete(4), n_masked=4),
 }
-trapezoid = getattr(np, "trapezoid", None) or np.trapz  # its name before NumPy 2
+trapezoid = getattr(np, "trapezoid", None) or getattr(np, "trapz", None)  # its name before NumPy 2
 seeds = st.integers(0, 10_000)
 lengths = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 
