@@ -16,10 +16,11 @@ from typing import Any
 from ..errors import InvalidInput, WorkerFailure
 from ..pool import single_blas_thread
 
-__all__ = ["Garbage", "answer", "dask_setup", "deaf", "opened", "packed", "prepare"]
+__all__ = ["Garbage", "answer", "dask_setup", "deaf", "held_back", "opened", "packed", "prepare"]
 
 HERE = os.urandom(8)  # tells processes apart, together with their numbers
 _held = ExitStack()
+LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM)
 DIGEST = 16  # bytes of the checksum in front of an answer
 
 
@@ -93,8 +94,10 @@ def one_blas_thread() -> None:
 
 def prepare() -> None:
     """In a new process: leave signals to the parent, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in LEFT_TO_PARENT:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_PARENT)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -103,6 +106,19 @@ def prepare() -> None:
 def dask_setup(worker: Any) -> None:
     """What a Dask worker calls when it preloads this module."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Processes that are begun inside hear no Ctrl-C before `prepare`; here it comes a moment later. Not on Windows."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, LEFT_TO_PARENT)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from functools import partial
 from typing import Any
 
+from .calls import held_back
+
 __all__ = ["Lanes"]
 
 Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
@@ -66,17 +68,18 @@ class Lanes(Executor):
                 continue
             self._calls[lane] = future
             try:
-                inner = self._pool(lane).submit(fn, *args)
+                inner = self._handed_in(lane, fn, args)
             except BrokenExecutor:  # it died at rest
                 self._pools[lane] = None
-                inner = self._pool(lane).submit(fn, *args)
+                inner = self._handed_in(lane, fn, args)
             inner.add_done_callback(partial(self._end, lane, future))
 
-    def _pool(self, lane: int) -> ProcessPoolExecutor:
+    def _handed_in(self, lane: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> Future[Any]:
         pool = self._pools[lane]
         if pool is None:
-            pool = self._pools[lane] = self._make()
-        return pool
+            pool = self._pools[lane] = self._make()  # not held back: it may begin a process that lets signals in again
+        with held_back():
+            return pool.submit(fn, *args)
 
     def _end(self, lane: int, future: Future[Any], inner: Future[Any]) -> None:
         """Pass on what a lane's call came to, and begin the next one."""

@@ -236,6 +236,34 @@ if __name__ == "__main__":
     wait_for(lambda: not alive(worker))
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks of signals")
+def test_a_worker_that_is_being_started_hears_no_ctrl_c(tmp_path):
+    """A Ctrl-C goes to all processes of a terminal, and a worker needs a while before it can ignore it."""
+    code = """
+import os, signal, threading, time
+from npgrad.workers import open_workers
+from tests.workers.units import square
+if __name__ == "__main__":
+    heard = []
+    signal.signal(signal.SIGINT, lambda *of: heard.append(1))
+    with open_workers("processes", 2) as workers:
+        result = []
+        asked = threading.Thread(target=lambda: result.append(workers.map(square, range(4))))
+        asked.start()
+        while asked.is_alive():
+            os.killpg(0, signal.SIGINT)
+            time.sleep(0.01)
+        print(result, workers.lost, len(heard) > 5)
+"""
+    (tmp_path / "main.py").write_text(code, encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}
+    result = subprocess.run(
+        [sys.executable, str(tmp_path / "main.py")], capture_output=True, text=True, timeout=120, check=False, env=env,
+        start_new_session=True,
+    )  # fmt: skip
+    assert (result.stdout, result.stderr) == ("[[0, 1, 4, 9]] 0 True\n", "")
+
+
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
