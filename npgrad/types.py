@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Batch:
         o_T of each segment.
     episode, start : int array, shape (N,), optional
         Which episode a segment belongs to, and the t of its first row; 0 … N−1 and zeros if not given.
+    finite : bool, optional
+        Whether all of `obs`, `act`, `rew` and `logp` is known to be finite, and need not be looked at.
 
     Raises
     ------
@@ -76,8 +78,9 @@ class Batch:
     final_obs: Array
     episode: IntArray = None  # type: ignore[assignment]
     start: IntArray = None  # type: ignore[assignment]
+    finite: InitVar[Any] = False  # a bool; Any, so that mappings of arrays may be unpacked
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, finite: Any) -> None:
         offsets = np.asarray(self.offsets, dtype=np.int64)
         n = len(offsets) - 1
         given = {"offsets": offsets, "obs": np.asarray(self.obs), "final_obs": np.asarray(self.final_obs)}
@@ -92,9 +95,9 @@ class Batch:
             view = array.view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
-        self._validate(n)
+        self._validate(n, ("final_obs",) if finite else ("obs", "final_obs", "rew", "logp", "act"))
 
-    def _validate(self, n: int) -> None:
+    def _validate(self, n: int, unknown: tuple[str, ...]) -> None:
         steps = len(self.rew)
         require_shape("rew", self.rew, (None,))
         if n < 0 or self.offsets.ndim != 1 or self.offsets[0] != 0 or self.offsets[-1] != steps:
@@ -109,7 +112,7 @@ class Batch:
             raise InvalidInput(f"act has shape {self.act.shape}, expected ({steps},) or ({steps}, k)")
         for name in ("terminated", "truncated", "episode", "start"):
             require_shape(name, getattr(self, name), (n,))
-        for name in ("obs", "final_obs", "rew", "logp", "act"):
+        for name in unknown:
             array = getattr(self, name)
             if array.dtype.kind == "f":
                 require_finite(name, array)

@@ -1,6 +1,6 @@
 """Batch and State: validated once, read-only, and put together and apart without loss."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -195,3 +195,13 @@ def test_groups_of_a_state():
     assert changed.arrays["adam/m"] == [3.0]
     assert set(state.arrays) == {"adam/m", "adam/v", "critic/theta"}
     assert (changed.seed, changed.iteration) == (state.seed, state.iteration)
+
+
+def test_what_is_known_to_be_finite_is_not_looked_at():
+    """A rollout has looked while the numbers were in the cache; final_obs are few and looked at again."""
+    rew = np.array([0.0, 0.0, np.inf, 0.0, 0.0])
+    assert make_batch(rew=rew, finite=True).rew is not rew
+    with pytest.raises(NonFinite, match=r"rew\[2\] is inf"):
+        replace(make_batch(finite=True), rew=rew)
+    with pytest.raises(NonFinite, match="final_obs"):
+        make_batch(final_obs=np.full((2, 2), np.nan), finite=True)

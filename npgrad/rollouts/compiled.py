@@ -18,7 +18,7 @@ from ..policies import ComposedPolicy, Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Layout, Live, blocks_of, continued, started
 from .fused import Dynamics, FusedBlock, Head, affine_of, forward, head_of
-from .gather import Gathering, Shape
+from .gather import FEWER, Gathering, Shape
 from .loop import roll
 from .room import require_room
 
@@ -81,6 +81,7 @@ class CompiledRollout:
         """
         if self.env.max_episode_steps is None:
             raise InvalidInput(f"{self.env_id} has no max_episode_steps, so an episode may never end; give it one")
+        require_room(count, 8 * (policy.n_obs + 3), FEWER)  # an episode has one row at least
         n_slots, blocks = layout or self.layout(policy, theta, first, count)
         if isinstance(policy, ComposedPolicy) and (head := head_of(policy)) is not None:
             return self._fused(head, policy, theta, seed, n_slots, blocks, deterministic, executor)
@@ -112,18 +113,22 @@ class CompiledRollout:
         affine, kinds = affine_of(policy, theta), noise.kind_codes(policy.draws)
         one_hot = isinstance(self.observation_space, spaces.Discrete)
         shape = Shape(self.env.n_obs, self.env.n_act, one_hot, discrete=not head.gaussian)
-        gathering = Gathering([end - begin for begin, end in blocks], shape, self._memory)
+        gathering = Gathering(blocks, shape, self._memory)
 
         def block(i: int) -> None:
             fused = FusedBlock(
-                self._dynamics, head, kinds, shape, blocks[i], n_slots,
+                self._dynamics, head, kinds, gathering.blocks[i], blocks[i], n_slots,
                 seed=seed, greedy=deterministic, memory=self._memory,
             )  # fmt: skip
-            gathering.add(i, fused.roll(forward(policy, theta)) if affine is None else fused.roll_affine(affine))
+            if affine is None:
+                fused.roll(forward(policy, theta))
+            else:
+                fused.roll_affine(affine)
+            gathering.add(i)
 
         with nullcontext() if affine is not None else pool.single_blas_thread():
             pool.map_ordered(block, range(len(blocks)), executor)
-        return gathering.batch(blocks[0][0])
+        return gathering.batch()
 
     def start(self, policy: Policy, theta: Array) -> dict[str, Array]:
         """Where `steps` begins: all slots before their first episode."""
@@ -159,16 +164,17 @@ class CompiledRollout:
 def layout(first: int, count: int, n_envs: int, inside: bool) -> Layout:
     """Slots of a block, and the episodes of each block as (first, end).
 
-    A function of the settings alone. With y computed inside the kernel a step costs little beside its slots, and some
-    more blocks share out better; a step by way of NumPy pays from hundreds of slots on.
+    A function of the settings alone. With y computed inside the kernel a step costs little beside its slots, and what
+    some hundred episodes leave is still in the cache when it is gathered; a step by way of NumPy pays from hundreds of
+    slots on.
 
     Examples
     --------
     >>> layout(0, 2000, 64, inside=True)[0], len(layout(0, 2000, 64, inside=True)[1])
-    (64, 8)
+    (125, 4)
     """
-    n_blocks, rounds, most = (8, 4, 256) if inside else (4, 2, 512)
-    per_block = min(max(2 * n_envs, -(-count // n_blocks)), 4096)
+    rounds, most, longest = (4, 128, 512) if inside else (2, 512, 4096)
+    per_block = min(max(2 * n_envs, -(-count // 4)), longest)
     return min(count, max(n_envs, min(most, per_block // rounds))), blocks_of(first, count, per_block)
 
 

@@ -15,7 +15,7 @@ from ..functions import Concatenated, Constant, Fixed, Function, Linear
 from ..memory import Memory
 from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
 from ..types import Array, FloatArray, IntArray
-from .gather import Recorded, Shape
+from .gather import Recorded
 from .kernel import (
     BEGIN,
     END,
@@ -144,8 +144,8 @@ class FusedBlock:
     head : Head
     kinds : int array
         Of the policy's noise.
-    shape : Shape
-        Of what is recorded.
+    recorded : Recorded
+        What is to be filled.
     episodes : (int, int)
         First and end.
     n_slots : int
@@ -160,7 +160,7 @@ class FusedBlock:
         dynamics: Dynamics,
         head: Head,
         kinds: IntArray,
-        shape: Shape,
+        recorded: Recorded,
         episodes: tuple[int, int],
         n_slots: int,
         *,
@@ -168,7 +168,7 @@ class FusedBlock:
         greedy: bool,
         memory: Memory,
     ) -> None:
-        first, end = episodes
+        (first, end), shape = episodes, recorded.shape
         settings = {
             SEED: np.uint64(seed).astype(np.int64),
             BEGIN: first,
@@ -186,18 +186,16 @@ class FusedBlock:
         self._slots = np.full((2, n_slots), -1, dtype=np.int64)
         self._state, self._obs = np.zeros((dynamics.env.n_state, n_slots)), np.zeros((shape.d, n_slots))
         self._kinds = np.append(kinds, kinds[-1:]) if len(kinds) % 2 else kinds  # noise comes two numbers at a time
-        self._dynamics, self._bounds, self._shape, self._memory = dynamics, head.bounds, shape, memory
-        self.recorded = Recorded(np.zeros((2, end - first), dtype=np.int64), np.zeros((end - first, shape.d)))
+        self._dynamics, self._bounds, self.recorded, self._memory = dynamics, head.bounds, recorded, memory
         self._new_record()
 
-    def roll_affine(self, affine: Affine) -> Recorded:
+    def roll_affine(self, affine: Affine) -> None:
         """All episodes, with y = x W + b."""
         nothing = np.empty((len(affine.b), 0))
         while self._unfinished:
             self._advance(affine.W, affine.b, nothing)
-        return self.recorded
 
-    def roll(self, y_of: Callable[[FloatArray], Array]) -> Recorded:
+    def roll(self, y_of: Callable[[FloatArray], Array]) -> None:
         """All episodes, with y (B, K) = y_of(obs), obs (B, d), of slots that become fewer towards the end."""
         self._settings[GIVEN] = True
         n_y = y_of(self._obs.T).shape[1]
@@ -205,7 +203,6 @@ class FusedBlock:
         while self._unfinished:
             self._advance(W, b, y)
             y = np.ascontiguousarray(y_of(self._obs.T).T, dtype=np.float64)
-        return self.recorded
 
     @property
     def _unfinished(self) -> bool:
@@ -232,12 +229,9 @@ class FusedBlock:
 
     def _new_record(self) -> None:
         n_slots, n_episodes = self._slots.shape[1], len(self.recorded.final)
-        self._record = self._memory.array((max(RECORD, LEAST_STEPS * self._shape.n_recorded * n_slots),))
+        self._record = self._memory.array((max(RECORD, LEAST_STEPS * self.recorded.shape.n_recorded * n_slots),))
         self._stretches = np.zeros((MAX_STRETCHES, 4), dtype=np.int64)
-        self._stretches[0, SLOTS] = self._counters[MARKS] = n_slots
-        self._counters[STRETCH] = 0
-        # a slot is marked here, when it begins an episode or idles, and when it is packed
+        self._stretches[0, SLOTS] = n_slots
+        self._counters[MARKS] = self._counters[STRETCH] = 0
+        # a slot is marked at the beginning, when it begins an episode or idles, and when it is packed
         self._marks = np.empty((4 * n_slots + NARROW * MAX_STRETCHES + n_episodes, 4), dtype=np.int64)
-        episode, t = self._slots
-        segment = np.where(episode < 0, -1, episode - self._settings[BEGIN])
-        self._marks[:n_slots] = np.stack([np.zeros_like(t), np.arange(n_slots), segment, t], axis=1)

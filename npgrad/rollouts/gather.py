@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .. import jit
+from ..elementary import to_bits
 from ..memory import Memory
 from ..types import Array, Batch, FloatArray, IntArray
 from .kernel import HOW, LENGTH, MARK, OTHERS, SLOTS, START, STEPS, TERMINATED, TRUNCATED
 from .room import require_room
 
-__all__ = ["Gathering", "Recorded", "Shape"]
+__all__ = ["FEWER", "Gathering", "Recorded", "Shape"]
 
 ROOM = 1.2  # times as many rows as the first block lets expect
+FEWER = "fewer episodes an iteration, as n_episodes, will do"
+MAGNITUDE, INFINITY = (1 << 63) - 1, 0x7FF << 52  # all bits of a double but its sign, and those of infinity
 
 
 @dataclass(frozen=True)
@@ -49,55 +52,68 @@ class Shape:
 class Recorded:
     """What `roll_block` left of N episodes: how segments ended, their o_T, and records with stretches and marks."""
 
-    segments: IntArray
-    final: FloatArray
+    shape: Shape
+    segments: IntArray  # (N, 2)
+    final: FloatArray  # (N, d)
     records: list[tuple[Array, IntArray, IntArray]] = field(default_factory=list)
+    largest: IntArray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))  # bits of |x| of any number
 
     @property
     def n_rows(self) -> int:
         """Steps of all segments."""
-        return int(self.segments[LENGTH].sum())
+        return int(self.segments[:, LENGTH].sum())
 
 
 class Gathering:
-    """Blocks come in as they are done, in any order and from any thread; their rows go out in the order of the blocks.
+    """Blocks are filled in any order and from any thread; their rows go out in the order of the blocks.
 
     Where a block's rows begin is known when all before it are done: then, as far as there is room, they are gathered by
     whoever brought the last of these.
 
     Parameters
     ----------
-    sizes : sequence of int
-        Episodes of each block.
+    episodes : sequence of (int, int)
+        First and end of each block, which follow one another.
     shape : Shape
     memory : Memory
         Where arrays come from.
+
+    Attributes
+    ----------
+    blocks : list of Recorded
+        To be filled.
     """
 
-    def __init__(self, sizes: Sequence[int], shape: Shape, memory: Memory) -> None:
-        self.sizes, self.shape, self.memory = sizes, shape, memory
-        self._blocks: list[Recorded | None] = [None] * len(sizes)
+    def __init__(self, episodes: Sequence[tuple[int, int]], shape: Shape, memory: Memory) -> None:
+        self.first, self.end, self.shape, self.memory = episodes[0][0], episodes[-1][1], shape, memory
+        n = self.end - self.first
+        self._segments, self._final = np.zeros((n, 2), dtype=np.int64), np.zeros((n, shape.d))
+        parts = [slice(begin - self.first, end - self.first) for begin, end in episodes]
+        self.blocks = [Recorded(shape, self._segments[part], self._final[part]) for part in parts]
+        self._done = [False] * len(parts)
         self._rows: tuple[Array, ...] = ()
         self._next = self._filled = self._room = 0  # block to gather next, rows that are taken, rows that there are
         self._lock = threading.Lock()
 
-    def add(self, i: int, block: Recorded) -> None:
+    def add(self, i: int) -> None:
         """Block i is done."""
         with self._lock:
-            self._blocks[i] = block
+            self._done[i] = True
             if i == 0:
-                expected = block.n_rows * sum(self.sizes) / self.sizes[0]
-                require_room(expected, self.shape.row_bytes, "fewer episodes an iteration, as n_episodes, will do")
-                self._room = block.n_rows if len(self.sizes) == 1 else int(ROOM * expected)
+                n_rows, n_episodes = self.blocks[0].n_rows, len(self.blocks[0].final)
+                expected = n_rows * (self.end - self.first) / n_episodes
+                require_room(expected, self.shape.row_bytes, FEWER)
+                self._room = n_rows if len(self.blocks) == 1 else int(ROOM * expected)
                 self._rows = self.shape.rows(self._room, self.memory)
             ready = self._ready()
         for done, at in ready:
             self._gather(done, at)
 
-    def batch(self, first: int) -> Batch:
-        """The batch of all blocks, the episodes from `first` on."""
-        blocks = [block for block in self._blocks if block is not None]
-        n = sum(block.n_rows for block in blocks)
+    def batch(self) -> Batch:
+        """The batch of all blocks."""
+        lengths, how = self._segments[:, LENGTH], self._segments[:, HOW]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        n = int(offsets[-1])
         if n > self._room:
             self._room, before = n, self._rows
             self._rows = self.shape.rows(n, self.memory)
@@ -106,46 +122,51 @@ class Gathering:
             for done, at in self._ready():
                 self._gather(done, at)
         obs, act, choice, rew, logp = (array[:n] for array in self._rows)
-        segments = np.concatenate([block.segments for block in blocks], axis=1)
         return Batch(
             obs=obs,
             act=choice if self.shape.discrete else act,
             rew=rew,
             logp=logp,
-            offsets=np.concatenate([[0], np.cumsum(segments[LENGTH])]),
-            terminated=segments[HOW] == TERMINATED,
-            truncated=segments[HOW] == TRUNCATED,
-            final_obs=np.concatenate([block.final for block in blocks]),
-            episode=np.arange(first, first + segments.shape[1]),
+            offsets=offsets,
+            terminated=how == TERMINATED,
+            truncated=how == TRUNCATED,
+            final_obs=self._final,
+            episode=np.arange(self.first, self.end),
+            finite=all(block.largest[0] < INFINITY for block in self.blocks),
         )
 
     def _ready(self) -> list[tuple[Recorded, int]]:
         """The blocks that can be gathered now, and where to; to be called by one thread at a time."""
         ready = []
-        while self._next < len(self._blocks) and (block := self._blocks[self._next]) is not None:
-            if self._filled + block.n_rows > self._room:
+        while self._next < len(self.blocks) and self._done[self._next]:
+            block = self.blocks[self._next]
+            n_rows = block.n_rows
+            if self._filled + n_rows > self._room:
                 break
             ready.append((block, self._filled))
-            self._filled += block.n_rows
+            self._filled += n_rows
             self._next += 1
         return ready
 
     def _gather(self, block: Recorded, at: int) -> None:
-        begins = at + np.cumsum(block.segments[LENGTH]) - block.segments[LENGTH]
+        lengths = block.segments[:, LENGTH]
+        begins = at + np.cumsum(lengths) - lengths
+        one_hot, discrete = self.shape.one_hot, self.shape.discrete
         for record, stretches, marks in block.records:
-            gather_rows(record, stretches, marks, begins, self.shape.one_hot, self.shape.discrete, *self._rows)
+            gather_rows(record, stretches, marks, begins, block.largest, one_hot, discrete, *self._rows)
         block.records.clear()
 
 
 @jit.kernel(
-    "void(const(float64[::1]), const(int64[:,::1]), const(int64[:,::1]), const(int64[::1]), boolean, boolean,"
-    " float64[:,::1], float64[:,::1], int64[::1], float64[::1], float64[::1])"
+    "void(const(float64[::1]), const(int64[:,::1]), const(int64[:,::1]), const(int64[::1]), int64[::1], boolean,"
+    " boolean, float64[:,::1], float64[:,::1], int64[::1], float64[::1], float64[::1])"
 )
 def gather_rows(
     record: FloatArray,
     stretches: IntArray,
     marks: IntArray,
     begins: IntArray,
+    largest: IntArray,
     one_hot: bool,
     discrete: bool,
     obs: FloatArray,
@@ -154,7 +175,10 @@ def gather_rows(
     rew: FloatArray,
     logp: FloatArray,
 ) -> None:
-    """Copy what `roll_block` recorded to row ``begins[segment] + t`` of the outputs; integer actions go to `choice`."""
+    """Copy what `roll_block` recorded to row ``begins[segment] + t`` of the outputs; integer actions go to `choice`.
+
+    `largest` (1,) becomes no less than the bits of |x| of any number x in the record, also where a slot idled.
+    """
     d = obs.shape[1]
     w_obs, k = 1 if one_hot else d, 1 if discrete else act.shape[1]
     w = w_obs + k + OTHERS
@@ -168,6 +192,11 @@ def gather_rows(
                 segment = marks[m, 2]
                 cursor[marks[m, 1]] = begins[segment] + marks[m, 3] if segment >= 0 else -1
                 m += 1
+            size = w * n_slots
+            row, most = record[start + n * size : start + (n + 1) * size], largest[0]
+            for i in range(size):
+                most = max(most, to_bits(row[i]) & MAGNITUDE)
+            largest[0] = most
             for i in range(n_slots):
                 to = cursor[i]
                 if to < 0:

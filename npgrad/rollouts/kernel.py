@@ -5,7 +5,7 @@
                       one-hot o, one row with the place of its 1
     stretches (·, 4)  where in `record` a number of steps of equally many slots begins; steps, slots, first of its marks
     marks (·, 4)      from (step, slot) on the rows are those of (segment, t); segment −1: of none
-    segments (2, N)   how each segment ended, and how long it was
+    segments (N, 2)   how each segment ended, and how long it was
 
 A free slot takes the next episode at once. When there are none left and half of the slots idle, the others are packed
 together: what happens in a slot depends on its episode alone, so neither changes a bit of it.
@@ -26,7 +26,7 @@ __all__ = ["roll_block"]
 
 EPISODE, T = 0, 1  # rows of `slots`
 START, STEPS, SLOTS, MARK = 0, 1, 2, 3  # columns of `stretches`
-HOW, LENGTH = 0, 1  # rows of `segments`
+HOW, LENGTH = 0, 1  # columns of `segments`
 OTHERS = 2  # rows of a step beside o and a
 N_COUNTERS = 6
 NEXT, RUNNING, WIDTH, STRETCH, MARKS, FULL = 0, 1, 2, 3, 4, 5  # `counters`: next episode, slots that run, all slots, …
@@ -76,6 +76,9 @@ def roll_block(
     w_obs = 1 if one_hot else d
     w_act, w = w_obs + k, w_obs + k + OTHERS
     all_slots, all_state, all_obs, full = slots, state, obs, False
+    if counters[MARKS] == 0:
+        for i in range(slots.shape[1]):
+            mark(marks, counters, 0, i, slots, begin)
     while True:  # once for each width
         n_slots = slots.shape[1]
         episode, t = slots[EPISODE], slots[T]
@@ -168,7 +171,7 @@ def roll_block(
                     for i in range(low, min(low + 32, n_slots)):
                         if how[i] != 0:
                             s = episode[i] - begin
-                            segments[HOW, s], segments[LENGTH, s] = how[i], t[i]
+                            segments[s, HOW], segments[s, LENGTH] = how[i], t[i]
                             for j in range(d):
                                 final[s, j] = seen[j, i]
                             episode[i] = -1

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from npgrad.distributions import Bernoulli
-from npgrad.envs import COMPILED, compiled_twin
+from npgrad.envs import COMPILED, CompiledEnv, compiled_twin
+from npgrad.errors import NonFinite
 from npgrad.policies import Normaliser, make_policy
 from npgrad.rollouts import CompiledRollout, fused
 from npgrad.rollouts.compiled import layout
 from npgrad.rollouts.fused import affine_of, head_of
 from npgrad.rollouts.gather import Gathering
+from npgrad.spaces import Box, Discrete
 from tests.rollouts.test_rollouts import FIELDS, assert_same
 
 ENVS = [name for name in COMPILED if not name.startswith("Cliff") and name != "Taxi-v4"]  # no limit, and 500 columns
@@ -111,7 +113,7 @@ def test_more_rows_than_the_first_block_let_expect(monkeypatch):
     whole = roll("npgrad/LaneKeeping-v0", policy, theta, n_envs=4, count=64)
     batches, copied = Gathering.batch, []
     monkeypatch.setattr("npgrad.rollouts.gather.ROOM", 0.6)
-    monkeypatch.setattr(Gathering, "batch", lambda self, first: (copied.append(self._next), batches(self, first))[1])
+    monkeypatch.setattr(Gathering, "batch", lambda self: (copied.append(self._next), batches(self))[1])
     for executor in (None, ThreadPoolExecutor(3)):
         assert_same(whole, roll("npgrad/LaneKeeping-v0", policy, theta, n_envs=4, count=64, executor=executor))
     assert all(0 < n < 8 for n in copied)
@@ -130,10 +132,49 @@ def test_batches_do_not_share_memory():
         np.testing.assert_array_equal(getattr(kept, name), copy[name])
 
 
+def reset_growing(params, lanes, noise, state, obs):
+    """An episode of 1 to 9 steps; x is 10³⁰ times larger at each, also after the end."""
+    for k in range(lanes.shape[0]):
+        state[0, lanes[k]], state[1, lanes[k]] = 1.0, np.floor(1.0 + 9.0 * noise[0, k])
+        obs[0, lanes[k]] = 1.0
+
+
+def step_growing(params, act, noise, state, obs, rew, terminated):
+    for i in range(state.shape[1]):
+        state[0, i] *= 1e30
+        state[1, i] -= 1.0
+        obs[0, i] = state[0, i]
+        rew[i] = params[0] / (state[1, i] - params[1])
+        terminated[i] = state[1, i] < 1.0
+
+
+@pytest.mark.parametrize("pole", [0.5, 0.0])
+def test_a_number_that_is_not_finite_is_found_where_it_counts(pole):
+    env = CompiledEnv(
+        "Growing-v0",
+        reset_growing,
+        step_growing,
+        (1.0, pole),
+        2,
+        Box(-np.inf, np.inf),
+        Discrete(2),
+        ("uniform",),
+        (),
+        9,
+    )
+    rollout = CompiledRollout(env, n_envs=16)
+    policy = make_policy(rollout, "linear")
+    args = dict(seed=0, first=0, count=90)
+    if pole:  # of idle slots there are infinities, and nobody sees them
+        assert np.isfinite(rollout.episodes(policy, np.zeros(policy.n_params), **args).obs).all()
+    else:
+        with pytest.raises(NonFinite, match=r"rew\[\d+\] is inf \(90 of \d+ values"):
+            rollout.episodes(policy, np.zeros(policy.n_params), **args)
+
+
 def test_policies_that_the_kernel_does_not_draw_take_the_plain_loop():
     from npgrad.functions import Linear
     from npgrad.policies import ComposedPolicy
-    from npgrad.spaces import Box, Discrete
 
     box = Box(-1.0, 1.0, (2,))
     assert head_of(ComposedPolicy(Linear(2, 3), Bernoulli(3), box, Discrete(2))) is None

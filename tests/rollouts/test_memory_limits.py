@@ -39,6 +39,15 @@ def test_episodes(little):
     assert rollout.episodes(policy, np.zeros(policy.n_params), seed=0, first=0, count=10).n_episodes == 10
 
 
+@pytest.mark.parametrize(("count", "rows"), [(200_000, r"[\d,]+"), (10**10, "10,000,000,000")])
+def test_one_hot_episodes(count, rows, little):
+    """The kernel keeps a place, the batch a row of 64 numbers: refused before there is one."""
+    rollout = make_rollout("FrozenLake8x8-v1")
+    policy = make_policy(rollout, "linear")
+    with pytest.raises(InvalidInput, match=rf"have {rows} rows and take [\d,.]+ GB, and 0\.1 are free; fewer epis"):
+        rollout.episodes(policy, np.zeros(policy.n_params), seed=0, first=0, count=count)
+
+
 def test_nobody_says(monkeypatch):
     monkeypatch.setattr(room, "Path", lambda _path: (_ for _ in ()).throw(OSError("no such file")))
     assert room.free_memory() is None
