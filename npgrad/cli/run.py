@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,11 +198,16 @@ def train_in(folder: RunFolder, plan: Plan, model: Any) -> TrainingResult:
 
 
 def versions() -> dict[str, str]:
-    """Of what a run rests on."""
+    """Of what a run rests on, as far as it is installed."""
     from importlib import metadata
 
-    packages = ("npgrad", "numpy", "numba", "gymnasium")
-    return {"python": ".".join(map(str, sys.version_info[:3]))} | {p: metadata.version(p) for p in packages}
+    from .._version import __version__
+
+    found = {"python": ".".join(map(str, sys.version_info[:3])), "npgrad": __version__}
+    for package in ("numpy", "numba", "gymnasium"):
+        with suppress(metadata.PackageNotFoundError):  # all runs without numba, slowly
+            found[package] = metadata.version(package)
+    return found
 
 
 def _summary(plan: Plan, result: TrainingResult, folder: RunFolder) -> str:
