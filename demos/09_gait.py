@@ -31,17 +31,13 @@ n_iterations, seconds = (2, 2.0) if args.quick else (42, 6.0)
 LINK, DT, LEGS = 0.09, 0.004, ("front left", "front right", "rear left", "rear right")
 
 
-def part(name, shape, mass):
-    return f'<geom name="{name}" {shape} mass="{mass}" friction="1 .01 .001"/>'
-
-
 def leg(name):
     x, y = 0.13 if "front" in name else -0.13, 0.07 if "left" in name else -0.07
     link = f'type="capsule" fromto="0 0 0 0 0 {-LINK}" size=".01"'
     return f"""
-    <body name="{name}" pos="{x} {y} 0"> <joint name="{name} hip" axis="0 -1 0"/> {part(name, link, 0.1)}
-      <body name="{name} shin" pos="0 0 {-LINK}"> <joint name="{name} knee" axis="0 -1 0"/>
-        {part(name + " shin", link, 0.05)} {part(name + " foot", f'type="sphere" pos="0 0 {-LINK}" size=".016"', 0.03)}
+    <body name="{name}" pos="{x} {y} 0"> <joint name="{name} hip" axis="0 -1 0"/> <geom {link} mass=".1"/>
+      <body name="{name} shin" pos="0 0 {-LINK}"> <joint name="{name} knee" axis="0 -1 0"/> <geom {link} mass=".05"/>
+        <geom name="{name} foot" type="sphere" pos="0 0 {-LINK}" size=".016" mass=".03"/>
       </body>
     </body>"""
 
@@ -49,16 +45,15 @@ def leg(name):
 SERVOS = [f'<position joint="{name} {j}" kp="12" kv=".3" forcerange="-3 3"/>' for name in LEGS for j in ("hip", "knee")]
 model = mujoco.MjModel.from_xml_string(f"""
 <mujoco>
-  <option timestep="{DT}"/> <default> <joint damping=".05" armature=".002"/> </default>
+  <option timestep="{DT}"/>
+  <default> <joint damping=".05" armature=".002"/> <geom friction="1 .01 .001"/> </default>
   <worldbody>
-    <geom type="plane" size="50 50 1" friction="1 .01 .001"/>
-    <body name="torso" pos="0 0 .2"> <freejoint/> <geom type="box" size=".16 .06 .03" mass="2"/>
-      {"".join(map(leg, LEGS))}
+    <geom type="plane" size="50 50 1"/>
+    <body name="torso" pos="0 0 .2">
+      <freejoint/> <geom type="box" size=".16 .06 .03" mass="2"/> {"".join(map(leg, LEGS))}
     </body>
   </worldbody>
-  <actuator>
-    {"".join(SERVOS)}
-  </actuator>
+  <actuator> {"".join(SERVOS)} </actuator>
 </mujoco>""")
 FEET = [model.geom(f"{name} foot").id for name in LEGS]
 
@@ -120,21 +115,18 @@ def trial(knobs, noise, keep=False):
 # then a step of fixed length along the gradient, as on the AIBO.
 
 # %%
-fd, knobs, curve, gaits = FiniteDifferences(epsilon=1.0), np.zeros(12), [], {}
-for k in range(n_iterations):
-    speed = np.mean([trial(knobs, noise=10**6 + i)[0] for i in range(3)])
-    curve.append((24 * k, speed))
-    if k in (0, n_iterations // 3):
-        gaits["before" if k == 0 else "during"] = knobs
-    g = fd(lambda x, noise, k=k: np.array([trial(x, noise=k)[0]]), knobs).gradient
-    knobs = knobs + g / max(np.linalg.norm(g), 1e-9)
-best = knobs
-gaits["after"] = best
-curve.append((24 * n_iterations, np.mean([trial(best, noise=10**6 + i)[0] for i in range(3)])))
-curve = np.array(curve)
-trials, speeds = curve.T
-print(f"{speeds[0]:.0f} mm/s before, {speeds[-1]:.0f} after {trials[-1]:.0f} trials, {speeds.max():.0f} at best")
-for name, a, b in zip(NAMES, START, np.clip(START + UNIT * best, LOW, HIGH), strict=True):
+fd, knobs, speeds, gaits = FiniteDifferences(epsilon=1.0), np.zeros(12), [], {}
+stages = {0: "before", n_iterations // 3: "during", n_iterations: "after"}
+for k in range(n_iterations + 1):
+    speeds.append(np.mean([trial(knobs, noise=10**6 + i)[0] for i in range(3)]))
+    if k in stages:
+        gaits[stages[k]] = knobs
+    if k < n_iterations:
+        g = fd(lambda x, noise, k=k: np.array([trial(x, noise=k)[0]]), knobs).gradient
+        knobs = knobs + g / max(np.linalg.norm(g), 1e-9)
+trials = 24 * np.arange(n_iterations + 1)
+print(f"{speeds[0]:.0f} mm/s before, {speeds[-1]:.0f} after {trials[-1]} trials, {max(speeds):.0f} at best")
+for name, a, b in zip(NAMES, START, np.clip(START + UNIT * knobs, LOW, HIGH), strict=True):
     print(f"  {name:22} {a:6.3f} → {b:6.3f}")
 
 # %% [markdown]
@@ -143,7 +135,7 @@ for name, a, b in zip(NAMES, START, np.clip(START + UNIT * best, LOW, HIGH), str
 # %%
 with plt.rc_context(STYLE):
     figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
-    axes.plot(*curve.T, color=COLOURS[0])
+    axes.plot(trials, speeds, color=COLOURS[0])
     axes.set(xlabel="trials", ylabel="speed, mm/s")
     axes.set_title("A gait of twelve numbers, finite differences", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
