@@ -233,8 +233,8 @@ STUDIES = [
         "online",
         range(20),
         500.0,
-        "20 of 20 at 500.0, in a median of at most 5,000 steps",
-        steps=5000,
+        "20 of 20 at 500.0, in a median of at most 2,000 steps",
+        steps=2000,
         reference="ARS 500 at 50,000 steps; a torch ARS 475 at a median of some 4,000",
     ),
     Study(
