@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ..errors import InvalidInput, MissingExtra, WorkerFailure
 from ..validation import require_in, require_positive
 from .calls import dask_setup, deaf, prepare
-from .lanes import Lanes
+from .lanes import DaskExecutor, Lanes
 from .mapping import TIME_LIMIT, Workers
 
 __all__ = ["ENGINES", "MPI", "Dask", "Engine", "Given", "Processes", "Ray", "open_workers"]
@@ -113,12 +113,14 @@ class Dask:
                         preload=[dask_setup.__module__],
                     )
                 self._clients.extend([distributed.Client(cluster), cluster])
-        executor: Executor = self._clients[0].get_executor(pure=False)
-        return executor
+        return DaskExecutor(self._clients[0])
 
     def size(self, executor: Executor) -> int:
         """As many as there are now."""
-        return max(1, int(sum(self._clients[0].nthreads().values())))
+        threads = self._clients[0].nthreads()
+        if isinstance(executor, DaskExecutor):
+            executor.homes = sorted(threads)
+        return max(1, int(sum(threads.values())))
 
     def renew(self, executor: Executor) -> Executor:
         """Let the nannies restart the workers."""

@@ -1,4 +1,4 @@
-"""Many pools of one process each as one executor: who dies takes along a single call, and calls find their way back."""
+"""Executors whose calls can find the worker again that they knew in the last map."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from .calls import held_back
 
-__all__ = ["Lanes"]
+__all__ = ["DaskExecutor", "Lanes"]
 
 Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class Lanes(Executor):
-    """At most one call at a time in each of n lanes, each a pool of one process; the others wait their turn.
+    """Many pools of one process each as one executor: at most one call at a time in each, the others wait their turn.
 
     A pool of many processes breaks as a whole when one of them dies, and CPython's may then forget calls: one that is
     just being handed in, or all, if one has been cancelled. Here nothing is cancelled that a pool has, a lane that
@@ -145,3 +145,26 @@ class Lanes(Executor):
 def processes_of(pool: ProcessPoolExecutor | None) -> list[Any]:
     """The processes that a pool has begun."""
     return list((getattr(pool, "_processes", None) or {}).values())
+
+
+class DaskExecutor(Executor):
+    """Dask's own executors: one for any worker, and one for each, where the others take part if that one is gone."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._any: Executor = client.get_executor(pure=False)
+        self._of: dict[str, Executor] = {}
+        self.homes: list[str] = []  # workers, as of late
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """A call for any worker."""
+        return self._any.submit(fn, *args, **kwargs)
+
+    def submit_to(self, number: int, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """A call for the worker of that number (modulo theirs)."""
+        if not self.homes:
+            return self.submit(fn, *args)
+        home = self.homes[number % len(self.homes)]
+        if home not in self._of:
+            self._of[home] = self._client.get_executor(pure=False, workers=[home], allow_other_workers=True)
+        return self._of[home].submit(fn, *args)

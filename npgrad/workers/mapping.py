@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..errors import InvalidInput, NpgradError, WorkerFailure
 from .calls import Garbage, answer, opened, packed
-from .lanes import Lanes
+from .lanes import DaskExecutor, Lanes
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -142,7 +142,7 @@ class Workers:
         lost = None
         try:
             try:
-                submit = self._submit(turn)
+                submit = self._submit(turn, one_each=len(calls) <= self.most)
                 for i, call in calls.items():
                     futures[submit(i, call)] = i
                     self.sent += len(call)
@@ -186,10 +186,10 @@ class Workers:
                 "must be importable: put functions and classes into a module, and name environments by id"
             ) from error
 
-    def _submit(self, turn: int) -> Callable[[int, bytes], Future[bytes]]:
-        """How call i is handed in: to the process that had it in the last map, but not to one that has just lost it."""
+    def _submit(self, turn: int, one_each: bool) -> Callable[[int, bytes], Future[bytes]]:
+        """How call i is handed in: to the worker that had it in the last map, but not to one that has just lost it."""
         executor = self._open()
-        if isinstance(executor, Lanes):
+        if isinstance(executor, Lanes) or (one_each and isinstance(executor, DaskExecutor)):
             return lambda i, call: executor.submit_to(i + turn, answer, call)
         return lambda i, call: executor.submit(answer, call)
 

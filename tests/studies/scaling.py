@@ -266,8 +266,10 @@ def draw(results: dict[str, list[tuple[float, float]]]) -> None:
             axes.plot(WORKERS, [speed for speed, _ in rows], color=colour, linewidth=2, marker="o", label=name)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("workers")
-        axes.set_title("How many times faster than one process", loc="left", color=INK, fontweight="bold")
+        axes.set_title("How many times faster than one process, simulated", loc="left", color=INK, fontweight="bold")
         axes.grid(axis="y", color=GRID)
         axes.legend(edgecolor="none", labelcolor=INK)
         for side in ("top", "right"):

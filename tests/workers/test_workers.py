@@ -276,7 +276,11 @@ def test_dask_does_the_same(tmp_path):
     with open_workers("dask", 2, time_limit=60) as workers:
         assert workers.map(units.square, range(9)) == [i * i for i in range(9)]
         assert workers.n == 2
+        first = workers.map(units.pid, range(2))
+        for _ in range(5):
+            assert workers.map(units.pid, range(2)) == first  # each call meets the worker that it knows
         assert workers.map(units.die, [(tmp_path / "died", x) for x in range(6)]) == list(range(6))
+        assert set(workers.map(units.pid, range(2))) != set(first)
         with pytest.raises(ValueError, match="unit 7"):
             workers.map(units.fail, [7])
 
