@@ -27,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def is_worker(pid: int) -> bool:
+    """Whether it is a worker, and not the process in which Python itself keeps track of semaphores."""
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def disturbed(life: Life, rng: random.Random, how: str) -> str:
     """Let a run go on, and do something to it on the way."""
     process = subprocess.Popen(
@@ -124,8 +133,10 @@ def disturbed(life: Life, rng: random.Random, how: str) -> str:
     if process.poll() is None:
         below = descendants(process.pid)
         theirs |= set(below)
-        if how == "kill" and below and rng.random() < 0.5:
-            os.kill(rng.choice(below), signal.SIGKILL)
+        workers = [pid for pid in below if is_worker(pid)]
+        if how == "kill" and workers and rng.random() < 0.5:
+            with suppress(ProcessLookupError):
+                os.kill(rng.choice(workers), signal.SIGKILL)
             did = "lost a worker"
             time.sleep(rng.uniform(0.5, 4))
             theirs |= set(descendants(process.pid))
