@@ -51,8 +51,8 @@ with the first, 1 and 2 of the three seeds reached the goal.
 
 Not reached, or not tried to the end:
 
-- FrozenLake-v1 at 99 % by PPO, one seed of five: in one state it prefers an action that is worse by little. TRPO, with a
-  thousand episodes an iteration, does it on all five in half the steps.
+- FrozenLake-v1 at 99 % by PPO, one seed of five: in one state it prefers an action that is worse by little. TRPO, with
+  a thousand episodes an iteration, does it on all five in half the steps.
 - PPO with two networks of 64 × 64 and the zoo's settings on the compiled CartPole-v1: 20,000 steps a second of the
   process's own time in float32 and 14,500 in float64, on a machine that was busy with other work and so not the last
   word; 40,000 and 25,000 are to be reached. A third of the time goes into the policy's minibatches, a quarter into the
