@@ -34,7 +34,7 @@ def _count_alone() -> int:
     return 0
 
 
-ALONE = _count_alone() if hasattr(sys, "getrefcount") else None
+ALONE = _count_alone() if hasattr(sys, "getrefcount") else 0  # 0: nobody counts
 
 
 class Memory(threading.local):
@@ -61,7 +61,7 @@ class Memory(threading.local):
     def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> Array:
         """An array of whatever is there."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        if size < SMALL or ALONE is None:
+        if size < SMALL or not ALONE:
             return np.empty(shape, dtype)
         shift = size.bit_length() - 3
         size = -(-size >> shift) << shift  # three binary digits: much the same sizes share their blocks

@@ -70,7 +70,7 @@ def test_no_more_waits_than_is_allowed(monkeypatch):
 
 
 def test_an_interpreter_without_reference_counts_gets_fresh_memory(monkeypatch):
-    monkeypatch.setattr(memory, "ALONE", None)
+    monkeypatch.setattr(memory, "ALONE", 0)
     own = Memory()
     assert own.array((300, 300)).base is None
 

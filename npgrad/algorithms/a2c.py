@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..compiled import compiled_policy
 from ..critics import Values, gae, n_step_return
 from ..estimators.composition import composed
 from ..optimizers import OPTIMIZERS, Optimizer
@@ -66,7 +67,7 @@ class AdvantageActorCritic(FromExperience):
         critic = state.group("critic")
         values = self.value.critic(critic, policy, theta)(batch)
         adv, targets = advantages(values, self.advantage(batch, values), self.standardise)
-        lin = policy.at(theta, batch.obs, batch.act, batch.offsets)
+        lin = compiled_policy(policy).at(theta, batch.obs, batch.act, batch.offsets)
         g = lin.vjp(adv) / batch.n_steps  # 1/T Σ_t A_t f_t
         if self.ent_coef:
             g += self.ent_coef * composed(lin).entropy_vjp(np.full(batch.n_steps, 1 / batch.n_steps))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..compiled import compiled_policy
 from ..critics import gae
 from ..errors import InvalidInput
 from ..estimators import approximate_kl, clip_fraction, clipped_surrogate
@@ -56,6 +57,7 @@ class ProximalPolicyOptimization(FromExperience):
     def step(self, state: State) -> tuple[State, Metrics]:
         """One iteration."""
         data = self.experience.collect(state)
+        compiled = compiled_policy(data.policy)
         policy, theta, batch, critic = data.policy, state.theta, data.scaled, state.group("critic")
         values = self.value.critic(critic, policy, theta)(batch)
         adv, targets = advantages(values, gae(batch, values, self.gamma, self.gae_lambda), standardise=False)
@@ -64,12 +66,14 @@ class ProximalPolicyOptimization(FromExperience):
         adv, log_ratio, phi = adv.astype(theta.dtype), np.zeros(1), self.value.joined(theta, critic)
         for parts in epochs_of(batch.n_steps, self.batch_size, state.seed, state.iteration, 0, self.n_epochs):
             for rows in parts:
-                lin = policy.at(theta, obs[rows], batch.act[rows])
+                lin = compiled.at(theta, obs[rows], batch.act[rows])
                 log_ratio = lin.log_prob - logp[rows]
                 if self.target_kl is not None and approximate_kl(log_ratio) > 1.5 * self.target_kl:
                     break
                 a = adv[rows]
-                a = (a - a.mean()) / (a.std() + 1e-8) if self.standardise and len(a) > 1 else a
+                if self.standardise and len(a) > 1:
+                    a = a - a.mean()
+                    a /= np.sqrt(a @ a / len(a)) + 1e-8
                 _, weight = clipped_surrogate(log_ratio, a, self.clip_range)
                 g = lin.vjp(weight) / len(rows)
                 if self.ent_coef:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import noise
+from ..compiled import compiled_function
 from ..critics import (
     ActionValueCritic,
     Critic,
@@ -24,6 +25,7 @@ from ..distributions import Categorical
 from ..estimators import expected_values, sampled_values
 from ..estimators.composition import composed_policy
 from ..functions import MLP, Featured, Function, Linear, Polynomial
+from ..noise.compiled import fill
 from ..optimizers import Adam, Optimizer
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray, IntArray
@@ -120,10 +122,10 @@ class CriticFit(ABC):
         if self.optimizer is None:
             taken = np.eye(self.function.n_out)[column]
             return {"w": ridge_regression(self.function.at(w, x).vjp_rows(taken), targets, ridge=self.ridge)}
-        moments = {k: v for k, v in group.items() if k != "w"}
+        moments, function = {k: v for k, v in group.items() if k != "w"}, compiled_function(self.function)
         for parts in epochs_of(batch.n_steps, self.batch_size, seed, iteration, self.n_epochs, self.n_epochs):
             for rows in parts:
-                lin = self.function.at(w, x[rows])
+                lin = function.at(w, x[rows])
                 picked, downhill = (np.arange(len(rows)), column[rows]), np.zeros_like(lin.y)
                 downhill[picked] = 2 * (targets[rows] - lin.y[picked]) / len(rows)  # −∂/∂V of the mean of (G − V)²
                 w, moments = self.optimizer.step(w, lin.vjp(downhill), moments)
@@ -136,7 +138,7 @@ class ValueFit(CriticFit):
 
     def critic(self, group: dict[str, Array], policy: Policy, theta: Array | None = None) -> ValueCritic:
         """V_w as the policy sees observations."""
-        return ValueCritic(self.function, group["w"], self.inputs(policy))
+        return ValueCritic(compiled_function(self.function), group["w"], self.inputs(policy))
 
     def joined(self, theta: Array, group: dict[str, Array]) -> Array:
         """φ, what climbs together: θ alone, where V has a network of its own."""
@@ -169,7 +171,7 @@ class ActionValueFit(CriticFit):
     def critic(self, group: dict[str, Array], policy: Policy) -> ActionValueCritic | StateActionCritic:
         """Q_w as the policy sees observations."""
         kind = ActionValueCritic if self.n_actions else StateActionCritic
-        return kind(self.function, group["w"], self.inputs(policy))
+        return kind(compiled_function(self.function), group["w"], self.inputs(policy))
 
     def state_values(
         self, critic: ActionValueCritic | StateActionCritic, policy: Policy, theta: Array, batch: Batch, seed: int
@@ -197,8 +199,10 @@ def minibatches(n: int, size: int, seed: int, iteration: int, epoch: int) -> lis
 
 def epochs_of(n: int, size: int, seed: int, iteration: int, first: int, count: int) -> list[list[IntArray]]:
     """`minibatches` of the epochs `first` … `first` + `count` − 1, from noise that is drawn at once."""
-    place = iteration * 4096 + first + np.arange(count)[:, None]
-    orders = np.argsort(noise.uniform(1, seed, noise.SHUFFLE, place, np.arange(n))[:, :, 0], axis=1)  # (count, n)
+    epochs, rows = np.divmod(np.arange(count * n), n)
+    u = np.empty((1, count * n))
+    fill(noise.kind_codes(("uniform",)), seed, noise.SHUFFLE, iteration * 4096 + first + epochs, rows, u)
+    orders = np.argsort(u.reshape(count, n), axis=1)
     edges = np.linspace(0, n, max(1, n // size) + 1).astype(np.int64).tolist()
     return [[order[lo:hi] for lo, hi in pairwise(edges)] for order in orders]
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from ..compiled import compiled_policy
 from ..kernels import chunk_bounds
 from ..policies import Policy, PolicyLinearisation
 from ..pool import map_ordered
@@ -255,6 +256,8 @@ def map_chunks(
 
     With `cut`, chunks have that many rows, unless the policy has a memory, and so needs whole episodes.
     """
+
+    policy = compiled_policy(policy)
 
     def run(chunk: Chunk) -> Result:
         lin = policy.at(theta, batch.obs[chunk.rows], batch.act[chunk.rows], chunk.offsets)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..compiled import compiled_policy
 from ..errors import InvalidInput
 from ..policies import ComposedLinearisation, Policy
 from ..pool import map_ordered, ordered_sum
@@ -124,8 +125,8 @@ class LocalGeometry:
         return self._sum(of_chunk)
 
     def _at(self, theta: Array, chunk: Chunk) -> ComposedLinearisation:
-        batch = self.batch
-        return composed(self.policy.at(theta, batch.obs[chunk.rows], batch.act[chunk.rows], chunk.offsets))
+        batch, policy = self.batch, compiled_policy(self.policy)
+        return composed(policy.at(theta, batch.obs[chunk.rows], batch.act[chunk.rows], chunk.offsets))
 
     def _sum(self, of_chunk: Callable[[ComposedLinearisation, FloatArray, Chunk], Term]) -> Term:
         def run(unit: tuple[ComposedLinearisation, Chunk]) -> Term:

@@ -156,15 +156,29 @@ class MLPLinearisation(CheckedLinearisation):
     """The perceptron on one batch; the activations x_l are kept, all else is computed from them."""
 
     def __init__(self, mlp: MLP, theta: Array, x: Array) -> None:
+        self._mlp, self._theta, self._x = mlp, theta, x
         self._phi = ACTIVATIONS[mlp.activation]
         self._parts = mlp.parts
-        self._layers: list[Affine] = []
-        for layer, part in zip(mlp.layers, mlp.parts, strict=True):
-            self._layers.append(Affine(layer, theta[part], x))
-            z = self._layers[-1].value()  # z_l = x_l W_l + b_l
-            if layer is not mlp.layers[-1]:
-                x = self._phi.value(z)  # x_{l+1} = φ(z_l)
-        super().__init__(theta, z)
+        super().__init__(theta, self._forward())
+
+    def _forward(self) -> Array:
+        """y, and what `_inputs` will be asked for."""
+        self._activations = [self._x]
+        for layer, part in zip(self._mlp.layers, self._parts, strict=True):
+            z = Affine(layer, self._theta[part], self._activations[-1]).value()  # z_l = x_l W_l + b_l
+            if layer is not self._mlp.layers[-1]:
+                self._activations.append(self._phi.value(z))  # x_{l+1} = φ(z_l)
+        return z
+
+    def _inputs(self) -> list[Array]:
+        """x_0 … x_L."""
+        return self._activations
+
+    @cached_property
+    def _layers(self) -> list[Affine]:
+        """The layers with their x_l."""
+        of_layers = zip(self._mlp.layers, self._parts, self._inputs(), strict=True)
+        return [Affine(layer, self._theta[part], x) for layer, part, x in of_layers]
 
     def _backward(self, w: Array) -> Iterator[tuple[Affine, slice, Array]]:
         """Each layer with D_l = ∂(wᵀy)/∂z_l, from the last to the first."""

@@ -31,7 +31,8 @@ import numpy as np
 
 from ..errors import InvalidInput
 from . import compiler
-from .addresses import as_reset, as_step
+from .addresses import as_double_product, as_draw, as_forward, as_reset, as_single_product, as_step
+from .blas import product_address
 from .compiler import ENV_ADDRESS, ENV_RESET, ENV_STEP
 
 __all__ = [
@@ -41,7 +42,11 @@ __all__ = [
     "Kernel",
     "all_kernels",
     "announcing",
+    "as_double_product",
+    "as_draw",
+    "as_forward",
     "as_reset",
+    "as_single_product",
     "as_step",
     "device",
     "enabled",
@@ -49,12 +54,13 @@ __all__ = [
     "env_function",
     "kernel",
     "njit_function",
+    "product_address",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Function = TypeVar("Function", bound=Callable[..., Any])
-Kind = Literal["reset", "step"]
+Kind = Literal["reset", "step", "forward", "draw"]
 
 _kernels: list[Kernel[..., Any]] = []
 _env_functions: dict[tuple[types.FunctionType, str, bool], Callable[..., None]] = {}

@@ -37,6 +37,19 @@ ENV_STEP = "ENV_STEP"  # … and of its step
 ENV_ADDRESS = "ENV_ADDRESS"  # … of either's address, for `addresses.as_reset` and `as_step`
 
 ENV_ARGUMENTS = {  # by position; the names are for messages
+    "forward": {  # of a rollout, as the next
+        "sizes": "int64[::1]",
+        "theta": "float64[::1]",
+        "x": "float64[:,::1]",
+        "y": "float64[:,::1]",
+    },
+    "draw": {
+        "y": "float64[:,::1]",
+        "u": "float64[:,::1]",
+        "scratch": "float64[:,::1]",
+        "act": "float64[:,::1]",
+        "logp": "float64[::1]",
+    },
     "reset": {
         "params": "float64[::1]",
         "lanes": "int64[::1]",
@@ -54,6 +67,10 @@ ENV_ARGUMENTS = {  # by position; the names are for messages
         "terminated": "boolean[::1]",
     },
 }
+
+PRODUCT_ARGUMENTS = (  # of cblas_?gemm: order, two transpositions, sizes; α, a, b, β, c: addresses and row lengths
+    "int32, int32, int32, int64, int64, int64, {0}, intp, int64, intp, int64, {0}, intp, int64"
+)
 
 FORMAT = 2  # of what is kept on disk
 listeners: list[Callable[[str], None]] = []  # told the name of what is about to be compiled
@@ -208,7 +225,7 @@ def _device(callee: Any) -> Any:
     """The dispatcher that stands for a function or kernel in compiled code; the same one where it calls itself."""
     function = source.plain(callee)
     if function in addresses.KINDS:
-        return addresses.function_at(_env_type(addresses.KINDS[function]))
+        return addresses.function_at(_function_type(addresses.KINDS[function]))
     key = (function, _content(function))  # a constant it reads may be another one by now
     if key not in _devices:
         twin = _copy(function)
@@ -219,10 +236,11 @@ def _device(callee: Any) -> Any:
 
 
 @functools.cache
-def _env_type(kind: str) -> Any:
-    """Numba's type of one function of a compiled environment."""
+def _function_type(kind: str) -> Any:
+    """Numba's type of one function of a compiled environment, or of a matrix product."""
     numba = load_numba()
-    arguments = ", ".join(ENV_ARGUMENTS[kind].values())
+    dtype, is_product, _ = kind.partition(" product")
+    arguments = PRODUCT_ARGUMENTS.format(dtype) if is_product else ", ".join(ENV_ARGUMENTS[kind].values())
     return numba.types.FunctionType(eval(f"void({arguments})", dict(vars(numba.types))))
 
 
@@ -230,7 +248,7 @@ def _types(signature: str) -> Any:
     """The numba signature that a string in our notation stands for."""
     numba = load_numba()
     names: dict[str, Any] = dict(vars(numba.types), const=lambda array: array.copy(readonly=True))
-    names |= {ENV_RESET: _env_type("reset"), ENV_STEP: _env_type("step"), ENV_ADDRESS: numba.types.intp}
+    names |= {ENV_RESET: _function_type("reset"), ENV_STEP: _function_type("step"), ENV_ADDRESS: numba.types.intp}
     return eval(signature, names)
 
 

@@ -108,11 +108,15 @@ class Adam:
     def step(self, theta: Array, gradient: Array, moments: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
         """θ and moments after one step up `gradient`."""
         k = int(moments["k"]) + 1
-        m = self.beta1 * moments["m"] + (1 - self.beta1) * gradient
-        v = self.beta2 * moments["v"] + (1 - self.beta2) * gradient**2
-        m_hat = m / (1 - self.beta1**k)
-        v_hat = v / (1 - self.beta2**k)
-        new_theta = theta + self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+        m, v = self.beta1 * moments["m"], self.beta2 * moments["v"]
+        m += (1 - self.beta1) * gradient
+        v += (1 - self.beta2) * (gradient * gradient)
+        m_hat, root = m / (1 - self.beta1**k), v / (1 - self.beta2**k)
+        np.sqrt(root, out=root)  # √v̂
+        root += self.epsilon
+        m_hat *= self.learning_rate
+        m_hat /= root
+        new_theta = theta + m_hat
         return new_theta, {"m": m, "v": v, "k": np.asarray(k, dtype=np.int64)}
 
 

@@ -104,17 +104,17 @@ class ComposedLinearisation:
     """`PolicyLinearisation` of a `ComposedPolicy`, y (T, K); entropy, KL, Fisher if the distribution has them."""
 
     def __init__(self, lin: Linearisation, y: Array, distribution: Distribution, act: Array) -> None:
-        self.lin, self.y, self.distribution, self._act = lin, y, distribution, act
+        self.lin, self.y, self.distribution, self.act = lin, y, distribution, act
 
     @cached_property
     def log_prob(self) -> Array:
         """log π_θ(a_t|o_t), shape (T,)."""
-        return self.distribution.log_prob(self.y, self._act)
+        return self.distribution.log_prob(self.y, self.act)
 
     @cached_property
     def _score(self) -> Array:
         """∂ log p/∂y, shape (T, K)."""
-        return self.distribution.score(self.y, self._act)
+        return self.distribution.score(self.y, self.act)
 
     def _weighted(self, psi: Array) -> Array:
         """Ψ_t ∂log p_t/∂y_t in the dtype of θ, shape (T, K)."""

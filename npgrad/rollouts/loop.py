@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from .. import noise
+from ..compiled import compiled_policy
 from ..errors import EnvironmentFailure
 from ..noise.compiled import fill
 from ..policies import Policy
@@ -41,7 +42,7 @@ def roll(
     slots: Slots, policy: Policy, theta: Array, live: Live, *, seed: int, n_steps: int | None, deterministic: bool
 ) -> Record:
     """Step a block until all slots idle, or for `n_steps`; advances `live`."""
-    b = slots.n_slots
+    b, policy = slots.n_slots, compiled_policy(policy)
     segments = Segments()
     current = np.full(b, -1, dtype=np.int64)  # the segment each slot is in
 

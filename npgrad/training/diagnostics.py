@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..compiled import compiled_policy
 from ..distributions import provides
 from ..estimators import Estimate, effective_sample_size
 from ..policies import Clip, ComposedLinearisation, Policy, PolicyLinearisation, Rescale
@@ -69,7 +70,7 @@ def diagnose(
     obs, act, logp, offsets = _rows(policy, batch)
     if not np.isfinite(new_theta).all():
         return figures  # the loop says so
-    lin, new_lin = (policy.at(w, obs, act, offsets) for w in (theta, new_theta))
+    lin, new_lin = (compiled_policy(policy).at(w, obs, act, offsets) for w in (theta, new_theta))
     with np.errstate(all="ignore"):  # a step into the wild has figures that are none
         if _has(lin, "log_prob") is not False:
             log_ratio = new_lin.log_prob - lin.log_prob

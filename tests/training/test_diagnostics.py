@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from npgrad import REINFORCE
+from npgrad.compiled import compiled_policy
 from npgrad.distributions import Categorical, Deterministic
 from npgrad.estimators import Estimate, PolicyGradient
 from npgrad.functions import Linear
@@ -121,10 +122,8 @@ def test_at_most_some_thousand_rows_are_looked_at(monkeypatch):
     for kind in ("softmax", "recurrent"):
         policy = POLICIES[kind]
         theta, batch = start(policy), drawn(policy, start(policy), 5000)
-        inner = policy.function.at
-        monkeypatch.setattr(
-            type(policy.function), "at", lambda f, w, x, o=None, at=inner: (seen.append((len(x), o)), at(w, x, o))[1]
-        )
+        inner, kind = policy.function.at, type(compiled_policy(policy).function)
+        monkeypatch.setattr(kind, "at", lambda f, w, x, o=None, at=inner: (seen.append((len(x), o)), at(w, x, o))[1])
         diagnose(policy, theta, theta, batch)
         monkeypatch.undo()
     assert [n for n, _ in seen] == [1000, 1000, 1024, 1024]
