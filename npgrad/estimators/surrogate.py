@@ -28,8 +28,9 @@ __all__ = [
 
 LARGEST = 700.0  # of a log ρ whose ρ is still a number
 
-NARROW, NARROW_ROWS = 1024, 8192  # parameters, up to which a chunk has so many rows (all measured)
-FEW_ROWS, MANY_ROWS = 1024, 2048  # of a chunk otherwise, in batches of up to 4 · MANY_ROWS rows, and in larger ones
+CACHE = 3 << 20  # bytes of what is made of a chunk (all measured)
+FEWEST_ROWS, MOST_ROWS = 256, 8192  # of a chunk
+FOR_THREADS = 1024  # rows, from which a batch is worth four chunks
 
 
 def log_surrogate(
@@ -102,11 +103,16 @@ def log_surrogate_gradient(
         value: float = (w * lin.log_prob).sum()
         return value, lin.vjp(w)  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
 
-    size = MANY_ROWS if batch.n_steps > 4 * MANY_ROWS else FEW_ROWS
-    if policy.n_params <= NARROW:
-        size = NARROW_ROWS
+    size = rows_of_chunk(policy, theta.dtype.itemsize, batch.n_steps)
     values, gradients = zip(*map_chunks(policy, theta, batch, terms, executor, size), strict=True)
     return ordered_sum(values) / batch.n_episodes, ordered_sum(gradients) / batch.n_episodes
+
+
+def rows_of_chunk(policy: Policy, width: int, n_rows: int) -> int:
+    """A power of two: what some d + 2√P numbers of `width` bytes a row leave of the cache, and four in a batch."""
+    fitting = CACHE / (width * (policy.n_obs + 2 * policy.n_params**0.5))
+    most = min(max(fitting, FEWEST_ROWS), max(n_rows / 4, FOR_THREADS), MOST_ROWS)
+    return 1 << int(np.log2(most))
 
 
 def local_surrogate(
