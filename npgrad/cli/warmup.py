@@ -56,6 +56,7 @@ def _units() -> Iterator[tuple[str, Callable[[], Any]]]:
     """What there is to compile: name, and function that does it."""
     from .. import jit
     from ..envs import COMPILED, find
+    from ..rollouts import parts
 
     for path in sorted(PACKAGE.rglob("*.py")):
         if DECLARATION.search(path.read_text(encoding="utf-8")):
@@ -63,6 +64,10 @@ def _units() -> Iterator[tuple[str, Callable[[], Any]]]:
     for kernel in jit.all_kernels():
         if kernel.__module__.startswith("npgrad."):
             yield kernel.py_func.__name__, kernel.compile
+    for forward in parts.FORWARDS:
+        yield f"{forward.__name__} forward", partial(jit.env_function, forward, "forward")
+    for draw in parts.DRAWS:
+        yield f"{draw.__name__} draw", partial(jit.env_function, draw, "draw")
     seen = set()
     for env_id in COMPILED:
         env = find(env_id)

@@ -1,4 +1,4 @@
-"""What the rollout kernel computes for all slots side by side: y = x W + b, and a ~ p(·; y) from given noise.
+"""What the rollout kernel computes for all slots side by side: a ~ p(·; y) from given noise.
 
 Arrays have one column a slot. Each loop runs over slots inside and does one thing, so that it vectorises.
 """
@@ -9,22 +9,9 @@ from .. import jit
 from ..elementary import exp, log
 from ..types import FloatArray
 
-__all__ = ["affine", "draw_gaussian", "draw_one_of_two", "draw_softmax", "hot_entry", "select_rows", "take_modes"]
+__all__ = ["draw_gaussian", "draw_one_of_two", "draw_softmax", "hot_entry", "take_modes"]
 
 HALF_LOG_2PI = 0.9189385332046727  # ½ log 2π
-
-
-@jit.device
-def affine(x: FloatArray, W: FloatArray, b: FloatArray, y: FloatArray) -> None:
-    """y = x W + b for all slots: x (d, B), W (d, K), b (K,), y (K, B)."""
-    for k in range(W.shape[1]):
-        start = b[k]
-        for i in range(x.shape[1]):
-            y[k, i] = start
-        for j in range(W.shape[0]):
-            w = W[j, k]
-            for i in range(x.shape[1]):
-                y[k, i] += x[j, i] * w
 
 
 @jit.device
@@ -36,14 +23,6 @@ def hot_entry(x: FloatArray, hot: FloatArray) -> None:
         place = float(j)
         for i in range(x.shape[1]):
             hot[i] += place * x[j, i]
-
-
-@jit.device
-def select_rows(hot: FloatArray, W: FloatArray, b: FloatArray, y: FloatArray) -> None:
-    """y = x W + b for one-hot x: y = W[hot] + b, with no more than the one product that is not zero."""
-    for k in range(W.shape[1]):
-        for i in range(y.shape[1]):
-            y[k, i] = b[k] + W[int(hot[i]), k]
 
 
 @jit.device

@@ -15,12 +15,12 @@ from ..functions import Concatenated, Constant, Fixed, Function, Linear
 from ..memory import Memory
 from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
 from ..types import Array, FloatArray, IntArray
+from . import parts
 from .gather import Recorded
 from .kernel import (
     BEGIN,
     END,
     FULL,
-    GAUSSIAN,
     GIVEN,
     GREEDY,
     LIMIT,
@@ -175,7 +175,6 @@ class FusedBlock:
             END: end,
             LIMIT: dynamics.env.max_episode_steps,
             GREEDY: greedy,
-            GAUSSIAN: head.gaussian,
             MAPPED: head.mapped,
             ONE_HOT: shape.one_hot,
             GIVEN: False,
@@ -186,35 +185,47 @@ class FusedBlock:
         self._slots = np.full((2, n_slots), -1, dtype=np.int64)
         self._state, self._obs = np.zeros((dynamics.env.n_state, n_slots)), np.zeros((shape.d, n_slots))
         self._kinds = np.append(kinds, kinds[-1:]) if len(kinds) % 2 else kinds  # noise comes two numbers at a time
-        self._dynamics, self._bounds, self.recorded, self._memory = dynamics, head.bounds, recorded, memory
+        self._dynamics, self._head, self.recorded, self._memory = dynamics, head, recorded, memory
         self._new_record()
 
     def roll_affine(self, affine: Affine) -> None:
         """All episodes, with y = x W + b."""
-        nothing = np.empty((len(affine.b), 0))
+        d, n_y = affine.W.shape
+        forward = jit.env_address(parts.selection if self.recorded.shape.one_hot else parts.linear, "forward")
+        sizes, theta = np.array([d, n_y]), np.concatenate([affine.W.reshape(-1), affine.b])
+        draw, nothing = self._draw(n_y), np.empty((n_y, 0))
         while self._unfinished:
-            self._advance(affine.W, affine.b, nothing)
+            self._advance(forward, draw, sizes, theta, nothing)
 
     def roll(self, y_of: Callable[[FloatArray], Array]) -> None:
         """All episodes, with y (B, K) = y_of(obs), obs (B, d), of slots that become fewer towards the end."""
         self._settings[GIVEN] = True
         n_y = y_of(self._obs.T).shape[1]
-        W, b, y = np.empty((0, n_y)), np.zeros(n_y), np.empty((n_y, 0))  # no y yet: begin, and no more
+        sizes, nothing, y = np.array([n_y]), np.empty(0), np.empty((n_y, 0))  # no y yet: begin, and no more
+        forward, draw = jit.env_address(parts.linear, "forward"), self._draw(n_y)  # the former is not called
         while self._unfinished:
-            self._advance(W, b, y)
+            self._advance(forward, draw, sizes, nothing, y)
             y = np.ascontiguousarray(y_of(self._obs.T).T, dtype=np.float64)
+
+    def _draw(self, n_y: int) -> Any:
+        greedy = bool(self._settings[GREEDY])
+        if self._head.gaussian:
+            draw = parts.mean if greedy else parts.gaussian
+        else:
+            draw = parts.mode if greedy else parts.one_of_two if n_y == 2 else parts.softmax
+        return jit.env_address(draw, "draw")
 
     @property
     def _unfinished(self) -> bool:
         return bool(self._counters[RUNNING] > 0 or self._counters[NEXT] < self._settings[END])
 
-    def _advance(self, W: FloatArray, b: FloatArray, y: FloatArray) -> None:
+    def _advance(self, forward: Any, draw: Any, sizes: IntArray, theta: FloatArray, y: FloatArray) -> None:
         """As far as the kernel goes; what it has recorded is put aside when there is no more room, or no more to do."""
         of = self._dynamics
         roll_block(
-            of.reset, of.step, of.params, W, b, self._bounds, y, self._settings, self._counters, self._kinds,
-            of.reset_kinds, of.step_kinds, self._slots, self._state, self._obs, self._record, self._stretches,
-            self._marks, self.recorded.segments, self.recorded.final,
+            of.reset, of.step, forward, draw, of.params, sizes, theta, self._head.bounds, y, self._settings,
+            self._counters, self._kinds, of.reset_kinds, of.step_kinds, self._slots, self._state, self._obs,
+            self._record, self._stretches, self._marks, self.recorded.segments, self.recorded.final,
         )  # fmt: skip
         width = self._counters[WIDTH]
         if width < self._slots.shape[1]:

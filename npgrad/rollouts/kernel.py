@@ -1,4 +1,4 @@
-"""A block of slots in a compiled environment, as one kernel: y = x W + b (or y as it is given), a ~ p(·; y), step.
+"""A block of slots in a compiled environment, as one kernel: y = f(x) (or y as it is given), a ~ p(·; y), step.
 
     slots (2, B)      the episode each slot is in (−1: idle), and its time t
     record            what happened, step by step, slots side by side: rows o, a, r, log π of B numbers each; of a
@@ -20,7 +20,7 @@ import numpy as np
 from .. import jit, noise
 from ..noise.compiled import fill
 from ..types import FloatArray, IntArray
-from .draws import affine, draw_gaussian, draw_one_of_two, draw_softmax, hot_entry, select_rows, take_modes
+from .draws import hot_entry
 
 __all__ = ["roll_block"]
 
@@ -30,7 +30,7 @@ HOW, LENGTH = 0, 1  # columns of `segments`
 OTHERS = 2  # rows of a step beside o and a
 N_COUNTERS = 6
 NEXT, RUNNING, WIDTH, STRETCH, MARKS, FULL = 0, 1, 2, 3, 4, 5  # `counters`: next episode, slots that run, all slots, …
-SEED, BEGIN, END, LIMIT, GREEDY, GAUSSIAN, MAPPED, ONE_HOT, GIVEN = 0, 1, 2, 3, 4, 5, 6, 7, 8  # `settings`
+SEED, BEGIN, END, LIMIT, GREEDY, MAPPED, ONE_HOT, GIVEN = 0, 1, 2, 3, 4, 5, 6, 7  # `settings`
 TERMINATED, TRUNCATED = 1, 2  # how a segment ended; 0: it did not
 # streams; as plain integers they would be literals to numba, and `fill` compiled for each
 ACTION, RESET, DYNAMICS = (np.int64(stream) for stream in (noise.ACTION, noise.RESET, noise.DYNAMICS))
@@ -38,16 +38,18 @@ NARROW = 16  # slots that are not packed further
 
 
 @jit.kernel(
-    "void(ENV_ADDRESS, ENV_ADDRESS, float64[::1], const(float64[:,::1]), const(float64[::1]), const(float64[:,::1]),"
-    " float64[:,::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[:,::1], float64[:,::1],"
-    " float64[:,::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1])"
+    "void(ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, float64[::1], int64[::1], float64[::1],"
+    " const(float64[:,::1]), float64[:,::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1],"
+    " int64[:,::1], float64[:,::1], float64[:,::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1])"
 )
 def roll_block(
     reset: Any,
     step: Any,
+    forward: Any,
+    draw: Any,
     params: FloatArray,
-    W: FloatArray,
-    b: FloatArray,
+    sizes: IntArray,
+    theta: FloatArray,
     bounds: FloatArray,
     given: FloatArray,
     settings: IntArray,
@@ -66,13 +68,16 @@ def roll_block(
 ) -> None:
     """Step the slots until all idle or `record` is full; with GIVEN, once, by `given`, which is y (K, B).
 
+    `forward` and `draw` are of `npgrad.rollouts.parts`, `sizes` and `theta` for the former; K is the last of `sizes`.
+
     `slots`, `state` (S, B) and `obs` (d, B) go in and come out. `bounds` (3, k) are low, high and offset of the action
     map; `final` (N, d) takes the last observation of each segment.
     """
     reset_slots, step_slots = jit.as_reset(reset), jit.as_step(step)
+    y_of, draw_actions = jit.as_forward(forward), jit.as_draw(draw)
     seed, begin, limit = settings[SEED], settings[BEGIN], settings[LIMIT]
     greedy, one_hot, is_given = settings[GREEDY] != 0, settings[ONE_HOT] != 0, settings[GIVEN] != 0
-    d, k = obs.shape[0], bounds.shape[1]
+    d, k, n_y = obs.shape[0], bounds.shape[1], sizes[-1]
     w_obs = 1 if one_hot else d
     w_act, w = w_obs + k, w_obs + k + OTHERS
     all_slots, all_state, all_obs, full = slots, state, obs, False
@@ -82,10 +87,9 @@ def roll_block(
     while True:  # once for each width
         n_slots = slots.shape[1]
         episode, t = slots[EPISODE], slots[T]
-        u, y = np.empty((len(kinds), n_slots)), given if is_given else np.empty((len(b), n_slots))
+        u, y = np.empty((len(kinds), n_slots)), given if is_given else np.empty((n_y, n_slots))
         u_reset, u_step = np.empty((len(reset_kinds), n_slots)), np.empty((len(step_kinds), n_slots))
-        mapped, weight = np.empty((k, n_slots)), np.empty((len(b), n_slots))
-        top, total = np.empty(n_slots), np.empty(n_slots)
+        mapped, scratch = np.empty((k, n_slots)), np.empty((n_y + 2, n_slots))
         terminated, how = np.zeros(n_slots, dtype=np.bool_), np.zeros(n_slots, dtype=np.int64)
         free, episodes, zero = np.empty(n_slots, np.int64), np.empty(n_slots, np.int64), np.zeros(n_slots, np.int64)
 
@@ -131,20 +135,10 @@ def roll_block(
             if one_hot:
                 hot_entry(seen, row[0])
             if not is_given:
-                if one_hot:
-                    select_rows(row[0], W, b, y)
-                else:
-                    affine(seen, W, b, y)
+                y_of(sizes, theta, row[:w_obs], y)
             if not greedy:
                 fill(kinds, seed, ACTION, episode, t, u)
-            if settings[GAUSSIAN] != 0:
-                draw_gaussian(y, u, greedy, act, logp)
-            elif greedy:
-                take_modes(y, act, logp, top)
-            elif len(y) == 2:
-                draw_one_of_two(y, u, act, logp)
-            else:
-                draw_softmax(y, u, act, logp, weight, top, total)
+            draw_actions(y, u, scratch, act, logp)
             taken = act
             if settings[MAPPED] != 0:
                 taken = mapped

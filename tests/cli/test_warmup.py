@@ -10,6 +10,7 @@ import pytest
 from npgrad import jit
 from npgrad.cli import warmup as module
 from npgrad.envs import COMPILED, find
+from npgrad.rollouts import parts
 
 
 def test_every_kernel_and_environment_is_among_them():
@@ -18,7 +19,8 @@ def test_every_kernel_and_environment_is_among_them():
     assert {"gae", "reward_to_go", "fill", "roll_block"} <= set(kernels)
     assert len(kernels) == sum(kernel.__module__.startswith("npgrad.") for kernel in jit.all_kernels())
     functions = {function for env in map(find, COMPILED) for function in (env.reset, env.step)}
-    assert len(names) - len(kernels) == 2 * len(functions)
+    assert {"linear forward", "softmax draw"} <= set(names)
+    assert len(names) - len(kernels) == 2 * len(functions) + len(parts.FORWARDS) + len(parts.DRAWS)
 
 
 def scaled(x, factor, out):

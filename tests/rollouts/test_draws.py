@@ -5,7 +5,7 @@ import pytest
 
 from npgrad import jit
 from npgrad.distributions import Categorical, DiagonalGaussian
-from npgrad.rollouts import draws
+from npgrad.rollouts import draws, parts
 
 SOFTMAX = (
     "void(float64[:,::1], float64[:,::1], float64[:,::1], float64[::1], float64[:,::1], float64[::1], float64[::1])"
@@ -18,10 +18,9 @@ take_modes = jit.kernel("void(float64[:,::1], float64[:,::1], float64[::1], floa
 draw_gaussian = jit.kernel("void(float64[:,::1], float64[:,::1], boolean, float64[:,::1], float64[::1])")(
     draws.draw_gaussian
 )
-AFFINE = "void(float64[:,::1], float64[:,::1], float64[::1], float64[:,::1])"
-affine = jit.kernel(AFFINE)(draws.affine)
 hot_entry = jit.kernel("void(float64[:,::1], float64[::1])")(draws.hot_entry)
-select_rows = jit.kernel("void(float64[::1], float64[:,::1], float64[::1], float64[:,::1])")(draws.select_rows)
+FORWARD = "void(int64[::1], float64[::1], float64[:,::1], float64[:,::1])"
+linear, selection = jit.kernel(FORWARD)(parts.linear), jit.kernel(FORWARD)(parts.selection)
 
 B = 1001
 
@@ -79,10 +78,11 @@ def test_a_one_hot_row_selects_what_the_product_gives():
     d, n = 6, 4
     x = np.ascontiguousarray(np.eye(d)[rng.integers(d, size=B)].T)
     W, b = rng.normal(size=(d, n)), rng.normal(size=n)
-    y, selected, hot = np.empty((n, B)), np.empty((n, B)), np.empty(B)
-    affine(x, W, b, y)
-    hot_entry(x, hot)
-    select_rows(hot, W, b, selected)
+    y, selected, hot = np.empty((n, B)), np.empty((n, B)), np.empty((1, B))
+    sizes, theta = np.array([d, n]), np.concatenate([W.reshape(-1), b])
+    linear(sizes, theta, x, y)
+    hot_entry(x, hot[0])
+    selection(sizes, theta, hot, selected)
     np.testing.assert_array_equal(selected, y)
-    np.testing.assert_array_equal(hot, x.argmax(axis=0))
+    np.testing.assert_array_equal(hot[0], x.argmax(axis=0))
     np.testing.assert_allclose(y, W.T @ x + b[:, None], rtol=1e-14, atol=1e-14)
