@@ -40,7 +40,8 @@ NARROW = 16  # slots that are not packed further
 @jit.kernel(
     "void(ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, float64[::1], int64[::1], float64[::1],"
     " const(float64[:,::1]), float64[:,::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1],"
-    " int64[:,::1], float64[:,::1], float64[:,::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,::1], float64[:,::1])"
+    " int64[:,::1], float64[:,::1], float64[:,::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,::1],"
+    " float64[:,::1])"
 )
 def roll_block(
     reset: Any,
