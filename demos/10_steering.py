@@ -3,7 +3,7 @@
 #
 # COL778's example: keep a car in its lane. The car is a kinematic bicycle at 15 m/s on a road that winds, pushed by
 # gusts. Two policies of four numbers learn it: a Gaussian one, which explores by its own spread and learns from scores,
-# and a deterministic one, which follows the slope of a learned action value.
+# and a deterministic one, which follows the slope of a learned action value. The next demo sees the road in pixels.
 
 # %%
 import argparse
