@@ -166,6 +166,11 @@ def by_a_million(folder: Path) -> dict[str, Any]:
     return {"columns": {"best evaluation by 1M": f"{best:.0f}"}}
 
 
+SECOND = {
+    ("Acrobot-v1", "qac"): "The preset is a third one, chosen on seeds 105 to 114. With rewards as they are and less "
+    "entropy, seeds 0 to 4 came to −198, −86, −323, −500 and −79 by a perceptron, and to −78, −500, −500, −500 and −80 "
+    "by a linear policy: where nobody reaches the bar before the policy settles, there is nothing to learn from.",
+}
 STUDIES = [
     Study("CartPole-v1", "reinforce", range(20), 475.0, "20 of 20 at 475 or more, in at most 200,000 steps"),
     Study("Acrobot-v1", "reinforce", range(5), -100.0, "5 of 5 at −100 or more"),
@@ -321,7 +326,7 @@ STUDIES = [
     Study("MountainCar-v0", "ga", range(5), -110.0, "5 of 5 at −110 or more", reference="−107.3"),
     Study("Taxi-v4", "ppo", range(5), 0.99, "99 % of value iteration's policy, without action masks", exact=True),
     *(
-        Study(env, algo, range(5), reach, goal)
+        Study(env, algo, range(5), reach, goal, note=SECOND.get((env, algo), ""))
         for algo in ("qac", "a3c", "offpolicy")
         for env, reach, goal in (
             ("CartPole-v1", 475.0, "5 of 5 at 475 or more, in at most 200,000 steps"),
