@@ -17,7 +17,7 @@ from ..noise.compiled import fill
 from ..policies import ComposedPolicy, Policy
 from ..types import Array, Batch, BoolArray, FloatArray, IntArray, concatenate
 from .base import Layout, Live, blocks_of, continued, started
-from .fused import Dynamics, FusedBlock, Head, affine_of, forward, head_of
+from .fused import Dynamics, FusedBlock, Head, forward, head_of, inside_of
 from .gather import FEWER, Gathering, Shape
 from .loop import roll
 from .room import require_room
@@ -55,6 +55,10 @@ class CompiledRollout:
         self.env_id = env.id
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self._memory = Memory()
+
+    @property
+    def _one_hot(self) -> bool:
+        return isinstance(self.observation_space, spaces.Discrete)
 
     @cached_property
     def _dynamics(self) -> Dynamics:
@@ -96,7 +100,7 @@ class CompiledRollout:
         """Slots of a block, and the episodes of each block as (first, end)."""
         if head_of(policy) is None:
             return min(self.n_envs, count), blocks_of(first, count, 2 * self.n_envs)
-        return layout(first, count, self.n_envs, inside=affine_of(policy, theta) is not None)
+        return layout(first, count, self.n_envs, inside=inside_of(policy, theta, self._one_hot) is not None)
 
     def _fused(
         self,
@@ -110,9 +114,8 @@ class CompiledRollout:
         executor: Executor | None,
     ) -> Batch:
         """By the kernel, which draws and steps."""
-        affine, kinds = affine_of(policy, theta), noise.kind_codes(policy.draws)
-        one_hot = isinstance(self.observation_space, spaces.Discrete)
-        shape = Shape(self.env.n_obs, self.env.n_act, one_hot, discrete=not head.gaussian)
+        inside, kinds = inside_of(policy, theta, self._one_hot), noise.kind_codes(policy.draws)
+        shape = Shape(self.env.n_obs, self.env.n_act, self._one_hot, discrete=not head.gaussian)
         gathering = Gathering(blocks, shape, self._memory)
 
         def block(i: int) -> None:
@@ -120,13 +123,13 @@ class CompiledRollout:
                 self._dynamics, head, kinds, gathering.blocks[i], blocks[i], n_slots,
                 seed=seed, greedy=deterministic, memory=self._memory,
             )  # fmt: skip
-            if affine is None:
+            if inside is None:
                 fused.roll(forward(policy, theta))
             else:
-                fused.roll_affine(affine)
+                fused.roll_inside(inside)
             gathering.add(i)
 
-        with nullcontext() if affine is not None else pool.single_blas_thread():
+        with nullcontext() if inside is not None and not inside.product else pool.single_blas_thread():
             pool.map_ordered(block, range(len(blocks)), executor)
         return gathering.batch()
 
@@ -208,7 +211,8 @@ class CompiledSlots:
 
     def step(self, live: Live, act: Array, rew: FloatArray, terminated: BoolArray, truncated: BoolArray) -> None:
         u = np.empty((len(self.kinds["step"]), self.n_slots))
-        fill(self.kinds["step"], self.seed, noise.DYNAMICS, np.maximum(live.episode, 0), live.t, u)
+        if len(u):
+            fill(self.kinds["step"], self.seed, noise.DYNAMICS, np.maximum(live.episode, 0), live.t, u)
         actions = np.ascontiguousarray(np.reshape(act, (self.n_slots, -1)).T, dtype=np.float64)  # (k, B)
         self._step(self.params, actions, u, self.state, self.obs, rew, terminated)
         truncated[:] = ~terminated & (live.t + 1 >= self.limit)

@@ -47,7 +47,10 @@ def roll(
     current = np.full(b, -1, dtype=np.int64)  # the segment each slot is in
 
     def begin() -> None:
-        lanes = np.flatnonzero(live.waiting & slots.ready())
+        waiting = live.waiting
+        if not waiting.any():
+            return
+        lanes = np.flatnonzero(waiting & slots.ready())
         if len(lanes):
             begun = live.take(lanes)
             slots.reset(begun, live.episode[begun], live.obs)

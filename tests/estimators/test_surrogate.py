@@ -133,7 +133,7 @@ def test_errors_name_what_is_wrong(call, message):
 
 @pytest.mark.parametrize("n_threads", [2, 4])
 def test_threads_change_no_bit_of_a_gradient_in_chunks(n_threads, monkeypatch):
-    monkeypatch.setattr(surrogate, "NARROW_ROWS", 16)
+    monkeypatch.setattr(surrogate, "MOST_ROWS", 16)
     policy, theta, batch, psi = case("gaussian", [7] * 40, 2)
     value, gradient = log_surrogate_gradient(policy, theta, batch, psi)
     with thread_pool(n_threads) as executor:
