@@ -101,7 +101,7 @@ curves = {kind: np.array([learn(kind, seed) for seed in range(n_seeds)]) for kin
 # %%
 with plt.rc_context(STYLE):
     figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-    names = ("actions: policy gradient", "parameters: evolution strategy")
+    names = ("exploring by actions", "by parameters")
     drawn = (horizons, by_horizon, "steps of an episode"), (2 * sizes, by_size, "parameters")
     for axes, (x, noise, label) in zip(panels, drawn, strict=False):
         for y, name, colour in zip(noise, names, COLOURS, strict=False):
@@ -114,7 +114,7 @@ with plt.rc_context(STYLE):
         panels[2].plot(episodes, curve.mean(axis=0), color=colour)
         panels[2].fill_between(episodes, curve.min(axis=0), curve.max(axis=0), color=colour, alpha=0.15, lw=0)
     panels[2].set(xlabel="episodes", ylabel="return", ylim=(0, 515))
-    panels[0].legend(frameon=False)
+    panels[1].legend(frameon=False, fontsize=9)
     for axes, title in zip(panels, ("8 parameters", "8 steps", f"CartPole-v1, {n_seeds} seeds"), strict=True):
         axes.set_title(title, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
