@@ -75,7 +75,7 @@ class ProximalPolicyOptimization(FromExperience):
                     a = a - a.mean()
                     a /= np.sqrt(a @ a / len(a)) + 1e-8
                 _, weight = clipped_surrogate(log_ratio, a, self.clip_range)
-                g = lin.vjp(weight) / len(rows)
+                g = lin.vjp(weight / len(rows))
                 if self.ent_coef:
                     g += self.ent_coef * composed(lin).entropy_vjp(np.full(len(rows), 1 / len(rows)))
                 direction = self.value.direction(g, phi, policy, obs[rows], targets[rows])

@@ -13,6 +13,7 @@ __all__ = ["GROUPS", "chosen"]
 GROUPS = {  # group → where its rows are, and its heading
     "solve": ("processes:process_rows", "From nothing to solved"),
     "rollouts": ("collecting:collecting_rows", "Rollouts"),
+    "train": ("training:training_rows", "Training"),
     "gradients": ("gradients:gradient_rows", "Gradients"),
     "scores": ("gradients:gradient_rows", "Score matrices"),
     "fisher": ("gradients:gradient_rows", "Fisher products"),

@@ -202,6 +202,8 @@ def check_integers(distribution: HasActions, act: Array, n: int | tuple[int, ...
         raise InvalidInput(
             f"act has dtype {act.dtype}, expected int64; discrete actions are integers: try act.astype(np.int64)"
         )
+    if act.dtype == np.int64 and isinstance(n, int) and act.size and act.view(np.uint64).max() < n:
+        return  # in one pass: negative ones are huge without their sign
     outside = (act < 0) | (act >= np.asarray(n))
     if outside.any():
         where = tuple(int(i) for i in np.argwhere(outside)[0])
