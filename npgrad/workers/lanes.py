@@ -37,6 +37,7 @@ class Lanes(Executor):
         self._pools: list[ProcessPoolExecutor | None] = [None] * n  # made when they are needed
         self._calls: list[Future[Any] | None] = [None] * n  # what each lane is at
         self._waiting: deque[Call] = deque()
+        self._dead: list[ProcessPoolExecutor] = []
         self._lock = threading.RLock()
 
     @property
@@ -52,8 +53,8 @@ class Lanes(Executor):
     def submit_to(self, lane: int, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """A call for that lane (modulo n) if it is free, and for any other if not."""
         future: Future[Any] = Future()
+        self.look()
         with self._lock:
-            self.look()
             n = len(self._pools)
             self._waiting.append((future, fn, args))
             for i in range(n):
@@ -70,7 +71,7 @@ class Lanes(Executor):
             try:
                 inner = self._handed_in(lane, fn, args)
             except BrokenExecutor:  # it died at rest
-                self._pools[lane] = None
+                self._leave(lane)
                 inner = self._handed_in(lane, fn, args)
             inner.add_done_callback(partial(self._end, lane, future))
 
@@ -88,7 +89,7 @@ class Lanes(Executor):
                 return
             error = inner.exception()
             if isinstance(error, BrokenExecutor):
-                self._pools[lane] = None  # it cleans up by itself
+                self._leave(lane)
             self._calls[lane] = None
             if error is None:
                 future.set_result(inner.result())
@@ -96,16 +97,25 @@ class Lanes(Executor):
                 future.set_exception(error)
             self._begin(lane)
 
+    def _leave(self, lane: int) -> None:
+        """Give up a pool, which cleans up by itself: whoever forgets it waits for a lock that this thread may hold."""
+        pool, self._pools[lane] = self._pools[lane], None
+        if pool is not None:
+            self._dead.append(pool)
+
     def look(self) -> None:
-        """End the calls of lanes that broke and did not say so."""
+        """End the calls of lanes that broke and did not say so; forget what is dead, with no lock held."""
         with self._lock:
+            forgotten, self._dead = self._dead, []
             for lane, future in enumerate(self._calls):
                 if future is not None and getattr(self._pools[lane], "_broken", False):
                     self._give_up(lane, future)
                     self._begin(lane)
+        del forgotten
 
     def _give_up(self, lane: int, future: Future[Any]) -> None:
-        self._pools[lane] = self._calls[lane] = None
+        self._leave(lane)
+        self._calls[lane] = None
         future.set_exception(BrokenExecutor("a worker process died"))
 
     def renew(self) -> None:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import weakref
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -84,6 +85,42 @@ def test_a_pool_that_breaks_in_silence_is_replaced(n, monkeypatch):
         assert workers.map(units.square, range(5)) == [i * i for i in range(5)]
         assert workers.lost == n
         workers._executor.shutdown()
+
+
+class Guarded(Executor):
+    """A pool that breaks, and is forgotten, under one lock, as CPython's since 3.12: not both at a time."""
+
+    stuck = 0
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        weakref.finalize(self, self.forgotten, self.lock)
+
+    @classmethod
+    def forgotten(cls, lock):
+        if lock.acquire(timeout=1):
+            lock.release()
+        else:
+            cls.stuck += 1
+
+    @staticmethod
+    def breaks(future, lock):
+        with lock:
+            future.set_exception(BrokenExecutor("a process died"))
+
+    def submit(self, fn, /, *args):
+        future = Future()
+        threading.Timer(0.05, self.breaks, (future, self.lock)).start()
+        return future
+
+
+def test_a_pool_is_not_forgotten_while_it_breaks():
+    n = 2
+    pools = [Guarded() for _ in range(n)] + [ThreadPoolExecutor(1) for _ in range(n)]
+    with Workers(Given(Lanes(n, lambda: pools.pop(0)), n), time_limit=None) as workers:
+        assert workers.map(units.square, range(5)) == [i * i for i in range(5)]
+        workers._executor.shutdown()
+    assert Guarded.stuck == 0
 
 
 @pytest.mark.parametrize("n", [1, 3])
