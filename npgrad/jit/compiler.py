@@ -38,9 +38,11 @@ ENV_ADDRESS = "ENV_ADDRESS"  # … of either's address, for `addresses.as_reset`
 
 ENV_ARGUMENTS = {  # by position; the names are for messages
     "forward": {  # of a rollout, as the next
+        "product": "intp",
         "sizes": "int64[::1]",
         "theta": "float64[::1]",
         "x": "float64[:,::1]",
+        "units": "float64[::1]",
         "y": "float64[:,::1]",
     },
     "draw": {

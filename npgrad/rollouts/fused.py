@@ -11,7 +11,8 @@ import numpy as np
 from .. import jit, noise
 from ..distributions import Categorical, DiagonalGaussian
 from ..envs import CompiledEnv
-from ..functions import Concatenated, Constant, Fixed, Function, Linear
+from ..functions import MLP, Concatenated, Constant, Fixed, Function, Linear
+from ..kernels.network import IDENTITY, RELU, TANH
 from ..memory import Memory
 from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
 from ..types import Array, FloatArray, IntArray
@@ -38,7 +39,9 @@ from .kernel import (
     roll_block,
 )
 
-__all__ = ["Affine", "Dynamics", "FusedBlock", "Head", "affine_of", "forward", "head_of"]
+__all__ = ["Affine", "Dynamics", "FusedBlock", "Head", "Inside", "affine_of", "forward", "head_of", "inside_of"]
+
+ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}
 
 RECORD = 1 << 18  # numbers that are recorded between two visits to Python, or LEAST_STEPS steps if they take more
 LEAST_STEPS = 16
@@ -89,6 +92,43 @@ def forward(policy: ComposedPolicy, theta: Array) -> Callable[[Array], Array]:
         return policy.function.advance(theta, policy.inputs(obs), np.empty((len(obs), 0), dtype=theta.dtype))[0]
 
     return y_of
+
+
+@dataclass(frozen=True)
+class Inside:
+    """How the kernel finds y by itself: arguments of `npgrad.rollouts.parts`."""
+
+    forward: Callable[..., None]
+    product: Any  # of matrices, by its address; 0: none is needed
+    sizes: IntArray
+    theta: FloatArray
+
+
+def inside_of(policy: Policy, theta: Array, one_hot: bool) -> Inside | None:
+    """How the kernel finds the y of `policy` by itself; None where it does not.
+
+    It does so in float64 and without a normaliser, for functions that are affine, and for perceptrons that nothing but
+    constants stands beside.
+    """
+    affine = affine_of(policy, theta)
+    if affine is not None:
+        sizes, flat = np.array([0, 0, *affine.W.shape]), np.concatenate([affine.W.reshape(-1), affine.b])
+        return Inside(parts.selection if one_hot else parts.linear, 0, sizes, flat)
+    if not isinstance(policy, ComposedPolicy) or policy.normaliser is not None or policy.n_masked or one_hot:
+        return None
+    product = jit.product_address("float64")
+    if product is None or theta.dtype != np.float64:
+        return None
+    constants = np.empty(0)
+    match policy.function:
+        case MLP() as f:
+            pass
+        case Concatenated(parts=(MLP() as f, Constant() | Fixed() as beside)):
+            constants = beside.at(theta[f.n_params :], np.zeros((1, f.n_in))).y[0]
+        case _:
+            return None
+    sizes = np.array([ACTIVATIONS[f.activation], len(constants), f.n_in, *f.hidden, f.n_out])
+    return Inside(parts.perceptron, product, sizes, np.concatenate([theta[: f.n_params], constants]))
 
 
 def affine_of(policy: Policy, theta: Array) -> Affine | None:
@@ -188,44 +228,40 @@ class FusedBlock:
         self._dynamics, self._head, self.recorded, self._memory = dynamics, head, recorded, memory
         self._new_record()
 
-    def roll_affine(self, affine: Affine) -> None:
-        """All episodes, with y = x W + b."""
-        d, n_y = affine.W.shape
-        forward = jit.env_address(parts.selection if self.recorded.shape.one_hot else parts.linear, "forward")
-        sizes, theta = np.array([d, n_y]), np.concatenate([affine.W.reshape(-1), affine.b])
-        draw, nothing = self._draw(n_y), np.empty((n_y, 0))
+    def roll_inside(self, inside: Inside) -> None:
+        """All episodes, with y found by the kernel."""
+        y = np.empty((inside.sizes[-1] + inside.sizes[parts.CONSTANTS], 0))
         while self._unfinished:
-            self._advance(forward, draw, sizes, theta, nothing)
+            self._advance(inside, y)
 
     def roll(self, y_of: Callable[[FloatArray], Array]) -> None:
         """All episodes, with y (B, K) = y_of(obs), obs (B, d), of slots that become fewer towards the end."""
         self._settings[GIVEN] = True
         n_y = y_of(self._obs.T).shape[1]
-        sizes, nothing, y = np.array([n_y]), np.empty(0), np.empty((n_y, 0))  # no y yet: begin, and no more
-        forward, draw = jit.env_address(parts.linear, "forward"), self._draw(n_y)  # the former is not called
+        outside = Inside(parts.linear, 0, np.array([0, 0, n_y]), np.empty(0))  # is not called
+        y = np.empty((n_y, 0))  # no y yet: begin, and no more
         while self._unfinished:
-            self._advance(forward, draw, sizes, nothing, y)
+            self._advance(outside, y)
             y = np.ascontiguousarray(y_of(self._obs.T).T, dtype=np.float64)
 
-    def _draw(self, n_y: int) -> Any:
+    def _draw(self, n_y: int) -> Callable[..., None]:
         greedy = bool(self._settings[GREEDY])
         if self._head.gaussian:
-            draw = parts.mean if greedy else parts.gaussian
-        else:
-            draw = parts.mode if greedy else parts.one_of_two if n_y == 2 else parts.softmax
-        return jit.env_address(draw, "draw")
+            return parts.mean if greedy else parts.gaussian
+        return parts.mode if greedy else parts.one_of_two if n_y == 2 else parts.softmax
 
     @property
     def _unfinished(self) -> bool:
         return bool(self._counters[RUNNING] > 0 or self._counters[NEXT] < self._settings[END])
 
-    def _advance(self, forward: Any, draw: Any, sizes: IntArray, theta: FloatArray, y: FloatArray) -> None:
+    def _advance(self, by: Inside, y: FloatArray) -> None:
         """As far as the kernel goes; what it has recorded is put aside when there is no more room, or no more to do."""
-        of = self._dynamics
+        of, forward, draw = self._dynamics, jit.env_address(by.forward, "forward"), self._draw(len(y))
         roll_block(
-            of.reset, of.step, forward, draw, of.params, sizes, theta, self._head.bounds, y, self._settings,
-            self._counters, self._kinds, of.reset_kinds, of.step_kinds, self._slots, self._state, self._obs,
-            self._record, self._stretches, self._marks, self.recorded.segments, self.recorded.final,
+            of.reset, of.step, forward, by.product, jit.env_address(draw, "draw"), of.params, by.sizes, by.theta,
+            self._head.bounds, y, self._settings, self._counters, self._kinds, of.reset_kinds, of.step_kinds,
+            self._slots, self._state, self._obs, self._record, self._stretches, self._marks, self.recorded.segments,
+            self.recorded.final,
         )  # fmt: skip
         width = self._counters[WIDTH]
         if width < self._slots.shape[1]:

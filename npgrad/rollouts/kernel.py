@@ -21,6 +21,7 @@ from .. import jit, noise
 from ..noise.compiled import fill
 from ..types import FloatArray, IntArray
 from .draws import hot_entry
+from .parts import CONSTANTS, WIDTHS
 
 __all__ = ["roll_block"]
 
@@ -38,7 +39,7 @@ NARROW = 16  # slots that are not packed further
 
 
 @jit.kernel(
-    "void(ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, float64[::1], int64[::1], float64[::1],"
+    "void(ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, ENV_ADDRESS, float64[::1], int64[::1], float64[::1],"
     " const(float64[:,::1]), float64[:,::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1],"
     " int64[:,::1], float64[:,::1], float64[:,::1], float64[::1], int64[:,::1], int64[:,::1], int64[:,::1],"
     " float64[:,::1])"
@@ -47,6 +48,7 @@ def roll_block(
     reset: Any,
     step: Any,
     forward: Any,
+    product: Any,
     draw: Any,
     params: FloatArray,
     sizes: IntArray,
@@ -69,7 +71,7 @@ def roll_block(
 ) -> None:
     """Step the slots until all idle or `record` is full; with GIVEN, once, by `given`, which is y (K, B).
 
-    `forward` and `draw` are of `npgrad.rollouts.parts`, `sizes` and `theta` for the former; K is the last of `sizes`.
+    `forward` and `draw` are of `npgrad.rollouts.parts`; `product`, `sizes` and `theta` are the former's.
 
     `slots`, `state` (S, B) and `obs` (d, B) go in and come out. `bounds` (3, k) are low, high and offset of the action
     map; `final` (N, d) takes the last observation of each segment.
@@ -78,7 +80,10 @@ def roll_block(
     y_of, draw_actions = jit.as_forward(forward), jit.as_draw(draw)
     seed, begin, limit = settings[SEED], settings[BEGIN], settings[LIMIT]
     greedy, one_hot, is_given = settings[GREEDY] != 0, settings[ONE_HOT] != 0, settings[GIVEN] != 0
-    d, k, n_y = obs.shape[0], bounds.shape[1], sizes[-1]
+    d, k, n_y = obs.shape[0], bounds.shape[1], sizes[-1] + sizes[CONSTANTS]
+    n_units = 0  # hidden ones
+    for layer in range(WIDTHS + 1, sizes.shape[0] - 1):
+        n_units += sizes[layer]
     w_obs = 1 if one_hot else d
     w_act, w = w_obs + k, w_obs + k + OTHERS
     all_slots, all_state, all_obs, full = slots, state, obs, False
@@ -90,6 +95,7 @@ def roll_block(
         episode, t = slots[EPISODE], slots[T]
         u, y = np.empty((len(kinds), n_slots)), given if is_given else np.empty((n_y, n_slots))
         u_reset, u_step = np.empty((len(reset_kinds), n_slots)), np.empty((len(step_kinds), n_slots))
+        units = np.empty(n_units * n_slots)
         mapped, scratch = np.empty((k, n_slots)), np.empty((n_y + 2, n_slots))
         terminated, how = np.zeros(n_slots, dtype=np.bool_), np.zeros(n_slots, dtype=np.int64)
         free, episodes, zero = np.empty(n_slots, np.int64), np.empty(n_slots, np.int64), np.zeros(n_slots, np.int64)
@@ -136,7 +142,7 @@ def roll_block(
             if one_hot:
                 hot_entry(seen, row[0])
             if not is_given:
-                y_of(sizes, theta, row[:w_obs], y)
+                y_of(product, sizes, theta, row[:w_obs], units, y)
             if not greedy:
                 fill(kinds, seed, ACTION, episode, t, u)
             draw_actions(y, u, scratch, act, logp)

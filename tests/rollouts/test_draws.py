@@ -5,7 +5,9 @@ import pytest
 
 from npgrad import jit
 from npgrad.distributions import Categorical, DiagonalGaussian
+from npgrad.functions import MLP
 from npgrad.rollouts import draws, parts
+from npgrad.rollouts.fused import ACTIVATIONS
 
 SOFTMAX = (
     "void(float64[:,::1], float64[:,::1], float64[:,::1], float64[::1], float64[:,::1], float64[::1], float64[::1])"
@@ -19,8 +21,8 @@ draw_gaussian = jit.kernel("void(float64[:,::1], float64[:,::1], boolean, float6
     draws.draw_gaussian
 )
 hot_entry = jit.kernel("void(float64[:,::1], float64[::1])")(draws.hot_entry)
-FORWARD = "void(int64[::1], float64[::1], float64[:,::1], float64[:,::1])"
-linear, selection = jit.kernel(FORWARD)(parts.linear), jit.kernel(FORWARD)(parts.selection)
+FORWARD = "void(intp, int64[::1], float64[::1], float64[:,::1], float64[::1], float64[:,::1])"
+linear, selection, perceptron = (jit.kernel(FORWARD)(function) for function in parts.FORWARDS)
 
 B = 1001
 
@@ -79,10 +81,22 @@ def test_a_one_hot_row_selects_what_the_product_gives():
     x = np.ascontiguousarray(np.eye(d)[rng.integers(d, size=B)].T)
     W, b = rng.normal(size=(d, n)), rng.normal(size=n)
     y, selected, hot = np.empty((n, B)), np.empty((n, B)), np.empty((1, B))
-    sizes, theta = np.array([d, n]), np.concatenate([W.reshape(-1), b])
-    linear(sizes, theta, x, y)
+    sizes, theta = np.array([0, 0, d, n]), np.concatenate([W.reshape(-1), b])
+    linear(0, sizes, theta, x, np.empty(0), y)
     hot_entry(x, hot[0])
-    selection(sizes, theta, hot, selected)
+    selection(0, sizes, theta, hot, np.empty(0), selected)
     np.testing.assert_array_equal(selected, y)
     np.testing.assert_array_equal(hot[0], x.argmax(axis=0))
     np.testing.assert_allclose(y, W.T @ x + b[:, None], rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
+@pytest.mark.parametrize(("hidden", "n_constants"), [((), 0), ((5,), 2), ((8, 3), 0)])
+def test_a_perceptron_beside_constants(activation, hidden, n_constants):
+    f, rng = MLP(6, 4, hidden, activation), np.random.default_rng(6)
+    theta, x = rng.normal(size=f.n_params + n_constants), rng.normal(size=(6, B))
+    sizes = np.array([ACTIVATIONS[activation], n_constants, 6, *hidden, 4])
+    y = np.empty((4 + n_constants, B))
+    perceptron(jit.product_address("float64"), sizes, theta, x, np.empty(sum(hidden) * B), y)
+    np.testing.assert_allclose(y[:4].T, f.at(theta[: f.n_params], x.T).y, rtol=1e-11, atol=1e-12)
+    np.testing.assert_array_equal(y[4:], np.broadcast_to(theta[f.n_params :, None], (n_constants, B)))

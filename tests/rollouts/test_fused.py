@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from npgrad import jit
 from npgrad.distributions import Bernoulli
 from npgrad.envs import COMPILED, CompiledEnv, compiled_twin
 from npgrad.errors import NonFinite
 from npgrad.policies import Normaliser, make_policy
 from npgrad.rollouts import CompiledRollout, fused
 from npgrad.rollouts.compiled import layout
-from npgrad.rollouts.fused import affine_of, head_of
+from npgrad.rollouts.fused import affine_of, head_of, inside_of
 from npgrad.rollouts.gather import Gathering
 from npgrad.spaces import Box, Discrete
 from tests.rollouts.test_rollouts import FIELDS, assert_same
@@ -76,6 +77,16 @@ def test_gaussians_of_all_sorts(env, std):
     policy, theta = some(env, std=std)
     assert affine_of(policy, theta) is not None
     assert_close(roll(env, policy, theta, count=4), roll(env, Opaque(policy), theta, count=4), atol=1e-9)
+
+
+@pytest.mark.parametrize("std", ["shared", "state", "fixed"])
+def test_perceptrons_of_gaussians_inside_the_kernel(std):
+    policy, theta = some("npgrad/LaneKeeping-v0", "mlp", hidden=(5, 3), std=std)
+    assert (inside_of(policy, theta, one_hot=False) is None) == (jit.product_address("float64") is None)
+    assert inside_of(policy, theta.astype(np.float32), one_hot=False) is None
+    assert inside_of(policy, theta, one_hot=True) is None
+    a, b = (roll("npgrad/LaneKeeping-v0", p, theta, count=90) for p in (policy, Opaque(policy)))
+    assert_close(a, b, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
