@@ -583,3 +583,19 @@ SHORT_WAY = """
 def test_what_cached_code_calls_is_found():
     assert python(SHORT_WAY) == "8.0"
     assert python(SHORT_WAY) == "8.0 1"
+
+
+@jit.kernel("void(float64[::1], int64)")
+def write_ahead(out, far):
+    for i in range(out.shape[0]):
+        jit.prefetch(out, i + far)
+        out[i] = i
+
+
+@pytest.mark.parametrize("far", [0, 3, 10**9])
+def test_a_prefetch_changes_nothing(far):
+    """Not even where it names a place that is not there."""
+    for run in (write_ahead, write_ahead.py_func):
+        out = np.zeros(1000)
+        run(out, far)
+        np.testing.assert_array_equal(out, np.arange(1000))

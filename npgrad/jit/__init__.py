@@ -34,6 +34,7 @@ from . import compiler
 from .addresses import as_double_product, as_draw, as_forward, as_reset, as_single_product, as_step
 from .blas import product_address
 from .compiler import ENV_ADDRESS, ENV_RESET, ENV_STEP
+from .prefetch import prefetch
 
 __all__ = [
     "ENV_ADDRESS",
@@ -54,6 +55,7 @@ __all__ = [
     "env_function",
     "kernel",
     "njit_function",
+    "prefetch",
     "product_address",
 ]
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import InvalidInput
 from . import addresses, cache, source
+from .prefetch import hint, prefetch
 
 __all__ = [
     "ENV_ADDRESS",
@@ -228,6 +229,8 @@ def _device(callee: Any) -> Any:
     function = source.plain(callee)
     if function in addresses.KINDS:
         return addresses.function_at(_function_type(addresses.KINDS[function]))
+    if function is prefetch:
+        return hint()
     key = (function, _content(function))  # a constant it reads may be another one by now
     if key not in _devices:
         twin = _copy(function)

@@ -19,6 +19,7 @@ __all__ = ["FEWER", "Gathering", "Recorded", "Shape"]
 
 ROOM = 1.2  # times as many rows as the first block lets expect
 FEWER = "fewer episodes an iteration, as n_episodes, will do"
+AHEAD, LINE = 2, 8  # rows; and numbers that come into the cache together
 MAGNITUDE, INFINITY = (1 << 63) - 1, 0x7FF << 52  # all bits of a double but its sign, and those of infinity
 
 
@@ -182,6 +183,7 @@ def gather_rows(
     d = obs.shape[1]
     w_obs, k = 1 if one_hot else d, 1 if discrete else act.shape[1]
     w = w_obs + k + OTHERS
+    obs_by_number, act_by_number = obs.reshape(-1), act.reshape(-1)
     for s in range(stretches.shape[0]):
         start, n_steps, n_slots, m = stretches[s, START], stretches[s, STEPS], stretches[s, SLOTS], stretches[s, MARK]
         end = stretches[s + 1, MARK] if s + 1 < stretches.shape[0] else marks.shape[0]
@@ -202,6 +204,14 @@ def gather_rows(
                 if to < 0:
                     continue
                 cursor[i] += 1
+                jit.prefetch(obs_by_number, (to + AHEAD) * d)  # each slot writes to a place of its own
+                if to % LINE == 0:
+                    jit.prefetch(rew, to + LINE)
+                    jit.prefetch(logp, to + LINE)
+                    if discrete:
+                        jit.prefetch(choice, to + LINE)
+                    else:
+                        jit.prefetch(act_by_number, (to + LINE) * k)
                 if one_hot:
                     for j in range(d):
                         obs[to, j] = 0.0
