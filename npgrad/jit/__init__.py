@@ -217,6 +217,9 @@ def njit_function(py_func: Callable[..., None], kind: Kind) -> Callable[..., Non
 
 
 def _env_function(py_func: Callable[..., None], kind: Kind, as_callback: bool) -> Callable[..., None]:
+    key = (py_func, kind, as_callback)
+    if key in _env_functions:
+        return _env_functions[key]
     expected = compiler.ENV_ARGUMENTS[kind]
     shown = f"{kind}({', '.join(f'{name}: {dtype}' for name, dtype in expected.items())})"
     if not isinstance(py_func, types.FunctionType):
@@ -227,7 +230,6 @@ def _env_function(py_func: Callable[..., None], kind: Kind, as_callback: bool) -
     with compiler.lock:
         if compiler.load_numba() is None:
             return py_func
-        key = (py_func, kind, as_callback)
         if key not in _env_functions:
             signature = f"void({', '.join(expected.values())})"
             try:

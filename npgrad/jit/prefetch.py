@@ -1,4 +1,4 @@
-"""A hint to the processor, for kernels that write to many places in turn: it fetches them before they are waited for."""
+"""A hint to the processor, for kernels that write to many places in turn: it fetches them before they are wanted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["hint", "prefetch"]
 
 
 def prefetch(array: Any, i: Any) -> None:
-    """In a kernel: entry i of an array of one axis will be written soon; i may lie beyond its end. Nothing elsewhere."""
+    """In a kernel: entry i of an array of one axis will be written soon, if there is one. Elsewhere nothing."""
 
 
 @functools.cache
