@@ -22,7 +22,7 @@ from .timing import Candidate
 
 __all__ = ["collecting_rows", "episodes"]
 
-LINEAR = {"Acrobot-v1": 512, "Pendulum-v1": 2048, "MountainCar-v0": 2048, "npgrad/LaneKeeping-v0": 2048}  # episodes
+LINEAR = {"Acrobot-v1": 512, "Pendulum-v1": 2048, "MountainCar-v0": 2048, "npgrad/LaneKeeping-v0": 16384}  # episodes
 SIZES = (1024, 4096, 16384)  # of Gymnasium's vectorised CartPole, of which the best counts
 GAMMA, LAMBDA = 0.99, 0.95
 

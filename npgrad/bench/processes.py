@@ -132,7 +132,8 @@ def _second_thread(work: str, peers: Peers, stack: ExitStack) -> Mapping[str, Ca
             given = problem(d=17, k=6, hidden=HIDDEN, n=131072, dtype="float64")
             ours = Ours(surrogate_gradient(*given, executor))
         else:
-            ours = episodes(work, "mlp" if work == "CartPole-v1" else "linear", 4096, executor)
+            kind, count = ("mlp", 4096) if work == "CartPole-v1" else ("linear", 16384)
+            ours = episodes(work, kind, count, executor)
         made[f"npgrad, {n} thread{'s' * (n > 1)}"] = ours
     return made
 

@@ -176,7 +176,7 @@ def layout(first: int, count: int, n_envs: int, inside: bool) -> Layout:
     >>> layout(0, 2000, 64, inside=True)[0], len(layout(0, 2000, 64, inside=True)[1])
     (125, 4)
     """
-    rounds, most, longest = (4, 128, 512) if inside else (2, 512, 4096)
+    rounds, most, longest = (4, 128, 1024) if inside else (2, 512, 4096)
     per_block = min(max(2 * n_envs, -(-count // 4)), longest)
     return min(count, max(n_envs, min(most, per_block // rounds))), blocks_of(first, count, per_block)
 
