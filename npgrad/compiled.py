@@ -133,8 +133,11 @@ class CompiledMLPLinearisation(MLPLinearisation):
         return [self._x, *(units[place].reshape(n, width) for place, width in places)]
 
     def _vjp(self, w: Array, out: Array) -> None:
+        self._vjp_segments(w, np.array([0, len(w)]), out[None])
+
+    def _vjp_segments(self, w: Array, offsets: IntArray, out: Array) -> None:
         scratch = recycled((2, BLOCK * max(self._mlp.hidden, default=0)), out.dtype)
-        perceptron_backward(*self._arguments, np.ascontiguousarray(w).reshape(-1), scratch, out)
+        perceptron_backward(*self._arguments, np.ascontiguousarray(w).reshape(-1), offsets, scratch, out)
 
 
 class CompiledPolicy(ComposedPolicy):

@@ -140,9 +140,9 @@ def perceptron_forward(
 
 @kernel(
     "void(intp, const(int64[::1]), int64, const(float32[::1]), const(float32[::1]), const(float32[::1]), "
-    "const(float32[::1]), float32[:,::1], float32[::1])",
+    "const(float32[::1]), const(int64[::1]), float32[:,::1], float32[:,::1])",
     "void(intp, const(int64[::1]), int64, const(float64[::1]), const(float64[::1]), const(float64[::1]), "
-    "const(float64[::1]), float64[:,::1], float64[::1])",
+    "const(float64[::1]), const(int64[::1]), float64[:,::1], float64[:,::1])",
 )
 def perceptron_backward(
     product: Any,
@@ -152,31 +152,37 @@ def perceptron_backward(
     x: Array,
     units: Array,
     w: Array,
+    offsets: IntArray,
     scratch: Array,
     out: Array,
 ) -> None:
-    """Jᵀw into `out` (P,), with D_L = w, D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1}); `scratch` (2, BLOCK · widest hidden)."""
+    """Jᵀw of each segment into a row of `out` (N, P): D_L = w, D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1}).
+
+    `offsets` (N + 1,) are the segments' borders; `scratch` is (2, BLOCK · widest hidden layer).
+    """
     last = sizes.shape[0] - 2
     n_rows = w.shape[0] // sizes[last + 1]
-    out[:] = 0
-    for low in range(0, n_rows, BLOCK):
-        rows = min(BLOCK, n_rows - low)
-        p, u = theta.shape[0], units.shape[0]  # where W_l begins, and x_l
-        D = place(w, low * sizes[last + 1])
-        for layer in range(last, -1, -1):
-            n, m = sizes[layer], sizes[layer + 1]
-            c = p - m
-            p = c - n * m
-            if layer == last:
-                add_rows(w[low * m : (low + rows) * m], out[c : c + m])  # ∂/∂b_l = Σ_t D_l
-            if layer == 0:
-                multiply(product, TRANSPOSED, AS_IT_IS, n, m, rows, place(x, low * n), D, 1, out, p)
-                break
-            u -= n_rows * n
-            first = u + low * n
-            multiply(product, TRANSPOSED, AS_IT_IS, n, m, rows, place(units, first), D, 1, out, p)
-            before = scratch[layer % 2]
-            multiply(product, AS_IT_IS, TRANSPOSED, rows, n, m, D, place(theta, p), 0, before, 0)
-            descend(activation, before[: rows * n], units[first : first + rows * n])
-            add_rows(before[: rows * n], out[p - n : p])
-            D = place(before, 0)
+    for i in range(out.shape[0]):
+        gradient = out[i]
+        gradient[:] = 0
+        for low in range(offsets[i], offsets[i + 1], BLOCK):
+            rows = min(BLOCK, offsets[i + 1] - low)
+            p, u = theta.shape[0], units.shape[0]  # where W_l begins, and x_l
+            D = place(w, low * sizes[last + 1])
+            for layer in range(last, -1, -1):
+                n, m = sizes[layer], sizes[layer + 1]
+                c = p - m
+                p = c - n * m
+                if layer == last:
+                    add_rows(w[low * m : (low + rows) * m], gradient[c : c + m])  # ∂/∂b_l = Σ_t D_l
+                if layer == 0:
+                    multiply(product, TRANSPOSED, AS_IT_IS, n, m, rows, place(x, low * n), D, 1, gradient, p)
+                    break
+                u -= n_rows * n
+                first = u + low * n
+                multiply(product, TRANSPOSED, AS_IT_IS, n, m, rows, place(units, first), D, 1, gradient, p)
+                before = scratch[layer % 2]
+                multiply(product, AS_IT_IS, TRANSPOSED, rows, n, m, D, place(theta, p), 0, before, 0)
+                descend(activation, before[: rows * n], units[first : first + rows * n])
+                add_rows(before[: rows * n], gradient[p - n : p])
+                D = place(before, 0)

@@ -97,13 +97,14 @@ def test_plain_python_gives_the_same_bits(monkeypatch):
             results = []
             for plain in (False, True):
                 product = blas.find_product(dtype) if plain else jit.product_address(dtype)
-                units, y, out = np.empty(n_rows * 6, dtype), np.empty(n_rows, dtype), np.empty_like(theta)
+                units, y = np.empty(n_rows * 6, dtype), np.empty(n_rows, dtype)
+                offsets, out = np.array([0, 2, 2, 3]), np.empty((3, len(theta)), dtype)
                 scratch = np.empty((2, 3 * 512), dtype)
                 forward, backward = perceptron.perceptron_forward, perceptron.perceptron_backward
                 if plain:
                     forward, backward = forward.py_func, backward.py_func
                 forward(product, sizes, activation, theta, x.ravel(), units, y)
-                backward(product, sizes, activation, theta, x.ravel(), units, w.ravel(), scratch, out)
+                backward(product, sizes, activation, theta, x.ravel(), units, w.ravel(), offsets, scratch, out)
                 results.append((units, y, out))
             for compiled, plainly in zip(*results, strict=True):
                 assert compiled.tobytes() == plainly.tobytes()
