@@ -34,7 +34,7 @@ from . import compiler
 from .addresses import as_double_product, as_draw, as_forward, as_reset, as_single_product, as_step
 from .blas import product_address
 from .compiler import ENV_ADDRESS, ENV_RESET, ENV_STEP
-from .prefetch import prefetch
+from .hints import prefetch
 
 __all__ = [
     "ENV_ADDRESS",
@@ -217,13 +217,13 @@ def njit_function(py_func: Callable[..., None], kind: Kind) -> Callable[..., Non
 
 
 def _env_function(py_func: Callable[..., None], kind: Kind, as_callback: bool) -> Callable[..., None]:
-    key = (py_func, kind, as_callback)
-    if key in _env_functions:
-        return _env_functions[key]
     expected = compiler.ENV_ARGUMENTS[kind]
     shown = f"{kind}({', '.join(f'{name}: {dtype}' for name, dtype in expected.items())})"
     if not isinstance(py_func, types.FunctionType):
         raise InvalidInput(f"the environment's {kind} is {py_func!r}, expected a plain Python function {shown}")
+    key = (py_func, kind, as_callback)
+    if key in _env_functions:
+        return _env_functions[key]
     if not _takes(py_func, len(expected)):
         got = f"{py_func.__qualname__}{inspect.signature(py_func)}"
         raise InvalidInput(f"the environment's {kind} is {got}, expected {len(expected)} arguments: {shown}")

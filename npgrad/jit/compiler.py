@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import InvalidInput
 from . import addresses, cache, source
-from .prefetch import hint, prefetch
+from .hints import hint, prefetch
 
 __all__ = [
     "ENV_ADDRESS",
