@@ -182,6 +182,12 @@ def test_a_worker_multiplies_in_one_thread_and_leaves_its_parent_alone(processes
     assert units.blas_threads(0) == before
 
 
+def test_a_worker_computes_what_is_not_finite_without_warnings(processes):
+    assert processes.map(units.infinite, [1e9]) == [float("inf")]
+    with pytest.raises(RuntimeWarning):
+        units.infinite(1e9)
+
+
 def test_what_cannot_be_sent_is_told(processes):
     with pytest.raises(InvalidInput, match="importable"):
         processes.map(lambda x: x, [1])

@@ -94,3 +94,14 @@ def blas_threads(x):
     gc.collect()
     np.ones((2, 2)) @ np.ones((2, 2))
     return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def infinite(x):
+    """An overflow, where a warning would be an error."""
+    import warnings
+
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return float(np.exp(np.full(1, x))[0])
