@@ -9,7 +9,8 @@
 # `ALE/Pong-v5` shows every 4th frame and repeats the last action with probability ¼ in each; two actions, up and down.
 # An agent is here already, of 573,440 decisions in three minutes of one core, in half precision: it wins by 2.9 ± 1.3
 # points over 100 games. `npgrad watch demos/12_pong.npz` shows it. `--minutes 60` trains another; stopped, the same
-# line goes on.
+# line goes on: a second run, killed and resumed, made one of 1,077,248 decisions in five minutes of a core that wins
+# by 3.7 ± 1.3.
 
 # %%
 import argparse
