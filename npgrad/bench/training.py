@@ -15,7 +15,14 @@ from .timing import Candidate
 __all__ = ["training_rows"]
 
 ROWS, ITERATIONS = 8 * 32, 8  # of an iteration, and iterations a measurement
-ZOO: dict[str, Any] = {"n_steps": 32, "batch_size": 256, "n_epochs": 20, "critic_epochs": 20, "gamma": 0.98, "gae_lambda": 0.8}
+ZOO: dict[str, Any] = {
+    "n_steps": 32,
+    "batch_size": 256,
+    "n_epochs": 20,
+    "critic_epochs": 20,
+    "gamma": 0.98,
+    "gae_lambda": 0.8,
+}
 
 
 def _ppo(precision: str, peers: Peers, stack: ExitStack) -> Mapping[str, Candidate | Ours]:
