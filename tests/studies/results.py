@@ -56,8 +56,8 @@ Not reached, or not tried to the end:
 - FrozenLake-v1 at 99 % by PPO, one seed of five: in one state it prefers an action that is worse by little. TRPO, with
   a thousand episodes an iteration, does it on all five in half the steps.
 
-PPO with two networks of 64 × 64 and the zoo's settings goes through 41,000 steps of the compiled CartPole-v1 a second
-in float32 and 25,000 in float64, on one core; 40,000 and 25,000 were to be reached (`npgrad bench --only train`).
+PPO with two networks of 64 × 64 and the zoo's settings goes through 40,000 steps of the compiled CartPole-v1 a second
+in float32 and 25,000 in float64, on one core; which was to be reached (`npgrad bench --only train`).
 """
 
 
