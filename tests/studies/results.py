@@ -57,7 +57,7 @@ Not reached, or not tried to the end:
   a thousand episodes an iteration, does it on all five in half the steps.
 
 PPO with two networks of 64 × 64 and the zoo's settings goes through 40,000 steps of the compiled CartPole-v1 a second
-in float32 and 25,000 in float64, on one core; which was to be reached (`npgrad bench --only train`).
+in float32 and 25,000 in float64, on one core, as was to be reached (`npgrad bench --only train`).
 """
 
 
