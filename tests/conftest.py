@@ -8,11 +8,11 @@ from hypothesis import settings
 settings.register_profile("npgrad", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("npgrad")
 
+BLAS_KERNEL = os.environ.get("OPENBLAS_CORETYPE")
 
-@pytest.fixture(autouse=True)
-def _same_blas_for_children():
-    """`npgrad bench` takes this variable away, and processes started later would round otherwise than this one."""
-    given = os.environ.get("OPENBLAS_CORETYPE")
-    yield
-    if given is not None:
-        os.environ["OPENBLAS_CORETYPE"] = given
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Benchmarks take this variable away; processes that tests start would round otherwise than they do."""
+    if BLAS_KERNEL is not None:
+        os.environ["OPENBLAS_CORETYPE"] = BLAS_KERNEL
