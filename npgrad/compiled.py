@@ -1,4 +1,4 @@
-"""Perceptrons by compiled kernels wherever gradients are taken: the same functions, in half the time."""
+"""Perceptrons by compiled kernels wherever gradients are taken: the same functions, in less time."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ ROWS = {Categorical: Rows(softmax_rows, softmax_draw), DiagonalGaussian: Rows(ga
 def compiled_function(function: Function) -> Function:
     """`function` with its perceptrons by kernels: y and Jᵀw agree with NumPy's to rounding.
 
-    It is the same function where kernels do not run, where NumPy's BLAS is not one whose products they can call, or
-    where it has no perceptron.
+    It is the same function where numba is not in use (NumPy is faster than plain Python), where NumPy's BLAS is not one
+    whose products kernels can call, or where it has no perceptron.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import numpy as np
 from .. import jit
 from ..distributions import Categorical, DiagonalGaussian
 from ..functions import Concatenated, Constant, Linear
-from ..kernels.linear_surrogate import linear_surrogate
+from ..kernels.fused import linear_surrogate
 from ..kernels.perceptron import BLOCK
 from ..policies import ComposedPolicy, Policy, PolicyLinearisation
 from ..pool import map_ordered, ordered_sum
