@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from . import jit
 from .distributions import Categorical, DiagonalGaussian
-from .functions import MLP, Concatenated, Featured, Function
+from .functions import MLP, Concatenated, Featured, Function, Linear
 from .functions.base import checked_obs, consecutive
 from .functions.mlp import MLPLinearisation
 from .kernels.network import IDENTITY, RELU, TANH
@@ -21,7 +21,7 @@ from .memory import recycled
 from .policies import ComposedLinearisation, ComposedPolicy, Policy
 from .types import Array, IntArray
 
-__all__ = ["compiled_function", "compiled_policy"]
+__all__ = ["compiled_function", "compiled_policy", "perceptron_layers"]
 
 ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}
 DTYPES = {"f": "float32", "d": "float64"}  # by their letters, which are found in no time
@@ -60,6 +60,22 @@ def compiled_function(function: Function) -> Function:
         case Featured():
             return replace(function, function=compiled_function(function.function))
     return function
+
+
+def perceptron_layers(function: Function) -> tuple[IntArray, int] | None:
+    """`sizes` and `activation` of a perceptron or linear function for its kernels; None of any other.
+
+    Examples
+    --------
+    >>> perceptron_layers(MLP(4, 2, hidden=(8,)))
+    (array([4, 8, 2]), 1)
+    """
+    match function:
+        case MLP():
+            return np.array([function.n_in, *function.hidden, function.n_out]), ACTIVATIONS[function.activation]
+        case Linear(bias=True):
+            return np.array([function.n_in, function.n_out]), IDENTITY
+    return None
 
 
 @functools.lru_cache(maxsize=32)

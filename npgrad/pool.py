@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from .errors import InvalidInput
 
-__all__ = ["map_ordered", "ordered_sum", "single_blas_thread", "thread_pool", "usable_cores"]
+__all__ = ["Threads", "map_ordered", "ordered_sum", "single_blas_thread", "thread_pool", "usable_cores"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -55,6 +56,8 @@ def map_ordered(
     """
     if executor is None:
         return [function(unit) for unit in units]
+    if isinstance(executor, Threads):
+        return executor.together(function, list(units))
     futures = [executor.submit(function, unit) for unit in units]
     try:
         return [future.result() for future in futures]
@@ -63,9 +66,49 @@ def map_ordered(
             future.cancel()
 
 
+class Threads(ThreadPoolExecutor):
+    """As many threads, of which the one that calls `map_ordered` is one: a thread less to be woken.
+
+    Parameters
+    ----------
+    n_threads : int
+        2 or more.
+    **settings
+        Of a `ThreadPoolExecutor`.
+    """
+
+    def __init__(self, n_threads: int, **settings: Any) -> None:
+        super().__init__(n_threads - 1, thread_name_prefix="npgrad", **settings)
+
+    def together(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> list[Result]:
+        """[function(u) for u in units]; each thread takes the next unit when it is done with one."""
+        left, done, errors = deque(range(len(units))), dict[int, Result](), dict[int, BaseException]()
+
+        def work() -> None:
+            while left:
+                try:
+                    i = left.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                try:
+                    done[i] = function(units[i])
+                except BaseException as error:  # raised below, by the thread that called
+                    errors[i] = error
+                    left.clear()
+
+        futures = [self.submit(work) for _ in range(min(self._max_workers, len(units) - 1))]
+        work()
+        for future in futures:
+            if not future.cancel():
+                future.result()
+        if errors:
+            raise errors[min(errors)]
+        return [done[i] for i in range(len(units))]
+
+
 @contextmanager
 def thread_pool(n_threads: int) -> Iterator[Executor | None]:
-    """An executor of `n_threads` threads, or None, which `map_ordered` takes as well, for one.
+    """`Threads`, or None, which `map_ordered` takes as well, for one.
 
     Raises
     ------
@@ -77,7 +120,7 @@ def thread_pool(n_threads: int) -> Iterator[Executor | None]:
     if n_threads == 1:
         yield None
         return
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="npgrad") as executor:
+    with Threads(n_threads) as executor:
         yield executor
 
 

@@ -50,10 +50,34 @@ def test_the_first_error_in_the_order_of_units_is_raised_and_the_rest_cancelled(
 def test_one_thread_needs_no_pool():
     with pool.thread_pool(1) as executor:
         assert executor is None
-    with pool.thread_pool(2) as executor:
-        assert isinstance(executor, ThreadPoolExecutor)
-        names = pool.map_ordered(lambda _: threading.current_thread().name, range(2), executor)
-    assert all(name.startswith("npgrad") for name in names)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_the_thread_that_calls_is_one_of_them(n_threads):
+    together = threading.Barrier(n_threads, timeout=20)
+
+    def name(unit):
+        together.wait()  # passed by as many threads at a time as there are
+        return threading.current_thread().name
+
+    with pool.thread_pool(n_threads) as executor:
+        names = pool.map_ordered(name, range(n_threads), executor)
+    assert threading.current_thread().name in names
+    assert sum(each.startswith("npgrad") for each in names) == n_threads - 1
+
+
+def test_two_callers_may_share_threads():
+    with pool.thread_pool(2) as executor, ThreadPoolExecutor(2) as callers:
+        sums = [callers.submit(pool.map_ordered, late_first, range(4), executor) for _ in range(2)]
+        assert [each.result(timeout=20) for each in sums] == [[0, 1, 4, 9]] * 2
+
+
+def test_an_interrupt_is_not_kept_from_the_caller():
+    def interrupt(unit):
+        raise KeyboardInterrupt
+
+    with pool.thread_pool(2) as executor, pytest.raises(KeyboardInterrupt):
+        pool.map_ordered(interrupt, range(4), executor)
 
 
 @pytest.mark.parametrize("n_threads", [0, -1, 1.5, True, None, "2"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,7 +16,7 @@ from .. import noise, spaces
 from ..deploy import Agent, load_agent
 from ..errors import InvalidInput, UnknownName, UnsupportedSpace
 from ..policies import Policy, make_policy
-from ..pool import usable_cores
+from ..pool import Threads, usable_cores
 from ..rollouts import CompiledRollout, RemoteRollout, RolloutSource, make_rollout
 from ..training import Callback, EvaluationResult, LoopState, Metrics, Recipe, train
 from ..types import Array, State
@@ -142,7 +142,7 @@ class Algorithm(ABC):
         self.seed, self.threads = seed, threads
         self.executor: Executor | None = None
         if threads > 1:  # without NumPy's warnings, as the loop has it: it finds out itself what is not finite
-            self.executor = ThreadPoolExecutor(threads, initializer=np.seterr, initargs=("ignore",))
+            self.executor = Threads(threads, initializer=np.seterr, initargs=("ignore",))
         self.workers, self.overlap = workers, overlap
         self.rollout = self._rollout(env, engine, n_envs or self.n_envs, fresh, n_blocks, env_kwargs or {})
         self._require_space()

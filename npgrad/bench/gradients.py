@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled import compiled_policy
 from ..distributions import Categorical, DiagonalGaussian
-from ..estimators import LocalGeometry, log_surrogate_gradient
+from ..estimators import LocalGeometry, log_surrogate_gradient, score_matrix
 from ..functions import MLP, Concatenated, Constant, Function, Linear
 from ..policies import ComposedPolicy
 from ..pool import single_blas_thread, thread_pool, usable_cores
@@ -63,12 +62,11 @@ def surrogate_gradient(
     return lambda: log_surrogate_gradient(policy, theta, batch, psi, executor)[1] * batch.n_episodes
 
 
-def score_matrix(
+def all_scores(
     policy: ComposedPolicy, theta: Array, batch: Batch, psi: Array, executor: Executor | None
 ) -> Callable[[], Array]:
     """All ∇ log π, (T, P)."""
-    fast, ones = compiled_policy(policy), np.ones(batch.n_steps)
-    return lambda: fast.at(theta, batch.obs, batch.act).vjp_rows(ones)
+    return lambda: score_matrix(policy, theta, batch, executor)
 
 
 def fisher_product(
@@ -159,7 +157,7 @@ def gradient_rows() -> Iterator[Row]:
             f"scores-{name}",
             f"score matrix, {'MLP 64×64' if hidden else 'linear'}, 17 inputs, float32, N = 16,384",
             "scores",
-            score_matrix,
+            all_scores,
             (Goal(2.0, 4.0, ("torch", "JAX")),),
             slice(64),
             d=17, k=6, hidden=hidden, n=16384, dtype="float32",

@@ -15,6 +15,7 @@ from .off_policy import (
     per_decision_returns,
     trajectory_returns,
 )
+from .one_pass import score_matrix
 from .optimal import OptimalBaselineGradient
 from .parameter_space import EvolutionStrategy, FiniteDifferences, Objective, centred_ranks
 from .psi import GAE, Advantage, NStepAdvantage, Psi, Standardised, TDResidual, unit_weights
@@ -94,6 +95,7 @@ __all__ = [
     "reward_to_go",
     "sampled_values",
     "score_function_estimate",
+    "score_matrix",
     "self_normalised",
     "step_ratio",
     "total_return",

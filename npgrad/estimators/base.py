@@ -237,31 +237,18 @@ def chunks(batch: Batch) -> Iterator[Chunk]:
         yield Chunk(slice(lo, hi), slice(int(edges[0]), int(edges[-1])), edges - edges[0])
 
 
-def cut_chunks(batch: Batch, size: int) -> Iterator[Chunk]:
-    """The batch in runs of `size` rows, episodes cut where they stand: for sums over all rows that need no borders."""
-    for lo in range(0, batch.n_steps, size):
-        hi = min(lo + size, batch.n_steps)
-        yield Chunk(slice(0, 0), slice(lo, hi), np.array([0, hi - lo]))
-
-
 def map_chunks(
     policy: Policy,
     theta: Array,
     batch: Batch,
     of_chunk: Callable[[PolicyLinearisation, Chunk], Result],
     executor: Executor | None = None,
-    cut: int | None = None,
 ) -> list[Result]:
-    """``of_chunk(linearisation, chunk)`` of each chunk of the batch, in order, whoever computes them.
-
-    With `cut`, chunks have that many rows, unless the policy has a memory, and so needs whole episodes.
-    """
-
+    """``of_chunk(linearisation, chunk)`` of each chunk of the batch, in order, whoever computes them."""
     policy = compiled_policy(policy)
 
     def run(chunk: Chunk) -> Result:
         lin = policy.at(theta, batch.obs[chunk.rows], batch.act[chunk.rows], chunk.offsets)
         return of_chunk(lin, chunk)
 
-    units = chunks(batch) if cut is None or policy.n_memory else cut_chunks(batch, cut)
-    return map_ordered(run, units, executor)
+    return map_ordered(run, chunks(batch), executor)

@@ -13,6 +13,7 @@ from ..policies import Policy
 from ..types import Array, Batch, FloatArray
 from ..validation import require_shape
 from .base import map_chunks
+from .one_pass import score_matrix
 
 __all__ = ["CompatibleCritic", "fit_compatible"]
 
@@ -117,9 +118,7 @@ def fit_compatible(
     >>> critic.w.shape, v.shape
     ((10,), (4,))
     """
-    scores = np.concatenate(
-        map_chunks(policy, theta, batch, lambda lin, chunk: lin.vjp_rows(np.ones(chunk.offsets[-1])), executor)
-    )
+    scores = score_matrix(policy, theta, batch, executor)
     if state_features is not None:
         require_shape("state_features", state_features, (batch.n_steps, None))
         scores = np.hstack([scores, state_features])

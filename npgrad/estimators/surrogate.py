@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
-from .. import jit
-from ..distributions import Categorical, DiagonalGaussian
-from ..functions import Concatenated, Constant, Linear
-from ..kernels.fused import linear_surrogate
-from ..kernels.perceptron import BLOCK
-from ..policies import ComposedPolicy, Policy, PolicyLinearisation
+from ..policies import Policy, PolicyLinearisation
 from ..pool import map_ordered, ordered_sum
 from ..types import Array, Batch, FloatArray
 from ..validation import require_finite, require_positive, require_shape
-from .base import Chunk, Estimate, cut_chunks, episode_estimate, log_probs, map_chunks
+from .base import Chunk, Estimate, episode_estimate, log_probs, map_chunks
+from .one_pass import OnePass
 from .psi import Psi
 from .ratios import log_ratios
 from .score_function import discounted
@@ -33,10 +28,6 @@ __all__ = [
 ]
 
 LARGEST = 700.0  # of a log ρ whose ρ is still a number
-
-CACHE = 3 << 20  # bytes of what is made of a chunk (all measured)
-FEWEST_ROWS, MOST_ROWS = 256, 8192  # of a chunk
-FOR_THREADS = 1024  # rows, from which a batch is worth four chunks
 
 
 def log_surrogate(
@@ -109,50 +100,13 @@ def log_surrogate_gradient(
         value: float = (w * lin.log_prob).sum()
         return value, lin.vjp(w)  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
 
-    size = rows_of_chunk(policy, theta.dtype.itemsize, batch.n_steps)
-    fused = fused_linear(policy, theta, batch, psi)
-    if fused is None:
-        pairs = map_chunks(policy, theta, batch, terms, executor, size)
+    one_pass = OnePass.of(policy, theta, batch)
+    if one_pass is None:
+        pairs = map_chunks(policy, theta, batch, terms, executor)
     else:
-        pairs = map_ordered(fused, cut_chunks(batch, size), executor)
+        pairs = map_ordered(lambda rows: one_pass.surrogate(rows, psi), one_pass.chunks(), executor)
     values, gradients = zip(*pairs, strict=True)
     return ordered_sum(values) / batch.n_episodes, ordered_sum(gradients) / batch.n_episodes
-
-
-def fused_linear(
-    policy: Policy, theta: Array, batch: Batch, psi: FloatArray
-) -> Callable[[Chunk], tuple[float, Array]] | None:
-    """Value and gradient of a chunk in one pass, for linear softmax policies, and Gaussian ones with a learned σ."""
-    product = jit.product_address(theta.dtype.name) if jit.enabled() and theta.dtype.char in "fd" else None
-    if type(policy) is not ComposedPolicy or policy.n_masked or product is None or not batch.n_steps:
-        return None
-    match policy.function, policy.distribution:
-        case Linear(bias=True), Categorical():
-            choice, act = np.ascontiguousarray(batch.act, np.int64), np.empty((batch.n_steps, 0))
-        case Concatenated(parts=(Linear(bias=True), Constant())), DiagonalGaussian():
-            choice, act = np.empty(batch.n_steps, np.int64), np.ascontiguousarray(batch.act, np.float64)
-        case _:
-            return None
-    policy.at(theta, batch.obs[:0], batch.act[:0])  # whose complaints about θ are worth having
-    policy.distribution.check_actions(batch.act)
-    dtype, theta, psi = theta.dtype, np.ascontiguousarray(theta), np.ascontiguousarray(psi, np.float64)
-
-    def of_chunk(chunk: Chunk) -> tuple[float, Array]:
-        x = np.ascontiguousarray(policy.inputs(batch.obs[chunk.rows]), dtype).reshape(-1)
-        y, score = np.empty((2, BLOCK, policy.distribution.n_y), dtype)
-        logp, z, out = np.empty(BLOCK, dtype), np.empty(y.size, dtype), np.empty_like(theta)
-        rows = chunk.rows
-        value = linear_surrogate(product, theta, x, choice[rows], act[rows], psi[rows], y, score, logp, z, out)
-        return value, out
-
-    return of_chunk
-
-
-def rows_of_chunk(policy: Policy, width: int, n_rows: int) -> int:
-    """A power of two: what some d + 2√P numbers of `width` bytes a row leave of the cache, and four in a batch."""
-    fitting = CACHE / (width * (policy.n_obs + 2 * policy.n_params**0.5))
-    most = min(max(fitting, FEWEST_ROWS), max(n_rows / 4, FOR_THREADS), MOST_ROWS)
-    return 1 << int(np.log2(most))
 
 
 def local_surrogate(

@@ -1,68 +1,136 @@
-"""Σ_t Ψ_t log π and its gradient for linear policies, in one pass over the rows: no score is ever stored."""
+"""Σ_t Ψ_t log π with its gradient, and the scores of linear policies, in one pass over the rows.
+
+Policies are such that y = (f(x), c): what a perceptron says, of `npgrad.kernels.perceptron`, and constants, which stand
+behind its θ. y is that of a softmax, with actions `choice` (T,); or, where `act` (T, k) has columns, of a Gaussian.
+x is (T, d), flat; `sizes`, `activation` and `product` are those of the perceptron.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..jit import kernel
+import numpy as np
+
+from ..jit import device, kernel
 from ..types import Array, FloatArray, IntArray
-from .perceptron import AS_IT_IS, BLOCK, TRANSPOSED, add_rows, multiply, place
+from .perceptron import BLOCK, add_gradient, perceptron_forward
 from .rows import gaussian_rows, softmax_rows
 
-__all__ = ["linear_surrogate"]
+__all__ = ["linear_scores", "policy_surrogate"]
+
+
+@device
+def slopes(
+    product: Any,
+    sizes: IntArray,
+    activation: int,
+    weights: Array,
+    c: Array,
+    x: Array,
+    choice: IntArray,
+    act: FloatArray,
+    units: Array,
+    f: Array,
+    y: Array,
+    logp: Array,
+    score: Array,
+) -> None:
+    """f, y, log π and ∂log π/∂y, `score`, of at most BLOCK rows."""
+    K = sizes[-1]
+    perceptron_forward(product, sizes, activation, weights, x, units, f)
+    for r in range(y.shape[0]):
+        for j in range(K):
+            y[r, j] = f[r * K + j]
+        for j in range(c.shape[0]):
+            y[r, K + j] = c[j]
+    if act.shape[1] > 0:
+        gaussian_rows(y, act, logp, score)
+    else:
+        softmax_rows(y, choice, logp, score)
 
 
 @kernel(
-    "float64(intp, const(float32[::1]), const(float32[::1]), const(int64[::1]), const(float64[:,::1]), "
-    "const(float64[::1]), float32[:,::1], float32[:,::1], float32[::1], float32[::1], float32[::1])",
-    "float64(intp, const(float64[::1]), const(float64[::1]), const(int64[::1]), const(float64[:,::1]), "
-    "const(float64[::1]), float64[:,::1], float64[:,::1], float64[::1], float64[::1], float64[::1])",
+    "float64(intp, const(int64[::1]), int64, const(float32[::1]), const(float32[::1]), const(int64[::1]), "
+    "const(float64[:,::1]), const(float64[::1]), float32[::1])",
+    "float64(intp, const(int64[::1]), int64, const(float64[::1]), const(float64[::1]), const(int64[::1]), "
+    "const(float64[:,::1]), const(float64[::1]), float64[::1])",
 )
-def linear_surrogate(
+def policy_surrogate(
     product: Any,
+    sizes: IntArray,
+    activation: int,
     theta: Array,
     x: Array,
     choice: IntArray,
     act: FloatArray,
     psi: FloatArray,
-    y: Array,
-    score: Array,
-    logp: Array,
-    z: Array,
     out: Array,
 ) -> float:
-    """Σ_t Ψ_t log π_θ(a_t|o_t), and its gradient Σ_t (x_t, 1)ᵀ Ψ_t ∂log π/∂y_t into `out` (P,).
-
-    y = x W + b of a softmax, with actions `choice` (T,); or, where `act` (T, k) has columns, (x W + b, log σ) of a
-    Gaussian. θ is W row by row, b, log σ; x is (T, d), flat. The others are room for BLOCK rows.
-    """
-    n_rows, k = psi.shape[0], act.shape[1]
-    gaussian = k > 0
-    K = k if gaussian else y.shape[1]
-    d = x.shape[0] // n_rows
-    b, value = d * K, 0.0
+    """Σ_t Ψ_t log π_θ(a_t|o_t), and its gradient Σ_t J_tᵀ Ψ_t ∂log π/∂y_t into `out` (P,)."""
+    n_rows, d, K, P, n_hidden, widest = psi.shape[0], sizes[0], sizes[-1], 0, 0, 0
+    for layer in range(sizes.shape[0] - 1):
+        P += (sizes[layer] + 1) * sizes[layer + 1]
+        if layer > 0:
+            n_hidden, widest = n_hidden + sizes[layer], max(widest, sizes[layer])
+    weights, c = theta[:P], theta[P:]
+    n_y, gradient, of_c = K + c.shape[0], out[:P], out[P:]
+    units, scratch = np.empty(BLOCK * n_hidden, theta.dtype), np.empty((2, BLOCK * widest), theta.dtype)
+    y, score = np.empty((BLOCK, n_y), theta.dtype), np.empty((BLOCK, n_y), theta.dtype)
+    f, logp = np.empty(BLOCK * K, theta.dtype), np.empty(BLOCK, theta.dtype)
+    value = 0.0
     out[:] = 0
     for low in range(0, n_rows, BLOCK):
-        rows = min(BLOCK, n_rows - low)
-        multiply(product, AS_IT_IS, AS_IT_IS, rows, K, d, place(x, low * d), place(theta, 0), 0, z, 0)
-        for r in range(rows):
-            for j in range(K):
-                y[r, j] = z[r * K + j] + theta[b + j]
-            if gaussian:
-                for j in range(K):
-                    y[r, K + j] = theta[b + K + j]
-        if gaussian:
-            gaussian_rows(y[:rows], act[low : low + rows], logp[:rows], score[:rows])
-        else:
-            softmax_rows(y[:rows], choice[low : low + rows], logp[:rows], score[:rows])
+        high = min(low + BLOCK, n_rows)
+        rows = high - low
+        here, u, D = x[low * d : high * d], units[: rows * n_hidden], f[: rows * K]
+        slopes(
+            product, sizes, activation, weights, c, here, choice[low:high], act[low:high], u, D, y[:rows],
+            logp[:rows], score[:rows],
+        )  # fmt: skip
         for r in range(rows):
             weight = psi[low + r]
             value += weight * logp[r]
             for j in range(K):
-                z[r * K + j] = weight * score[r, j]  # D = Ψ ∂log π/∂(x W + b)
-            if gaussian:
-                for j in range(K):
-                    out[b + K + j] += weight * score[r, K + j]
-        multiply(product, TRANSPOSED, AS_IT_IS, d, K, rows, place(x, low * d), place(z, 0), 1, out, 0)
-        add_rows(z[: rows * K], out[b : b + K])
+                D[r * K + j] = weight * score[r, j]  # Ψ ∂log π/∂f
+            for j in range(K, n_y):
+                of_c[j - K] += weight * score[r, j]
+        add_gradient(product, sizes, activation, weights, here, u, D, 0, rows, scratch, gradient)
     return value
+
+
+@kernel(
+    "void(intp, const(int64[::1]), const(float32[::1]), const(float32[::1]), const(int64[::1]), "
+    "const(float64[:,::1]), int64, float32[:,::1])",
+    "void(intp, const(int64[::1]), const(float64[::1]), const(float64[::1]), const(int64[::1]), "
+    "const(float64[:,::1]), int64, float64[:,::1])",
+)
+def linear_scores(
+    product: Any, sizes: IntArray, theta: Array, x: Array, choice: IntArray, act: FloatArray, first: int, out: Array
+) -> None:
+    """f_t = (x_t, 1)ᵀ ∂log π/∂y_t of each row into a column of `out` (P, N), from `first` on."""
+    d, K = sizes[0], sizes[1]
+    P, n_rows = (d + 1) * K, x.shape[0] // d
+    weights, c = theta[:P], theta[P:]
+    n_y = K + c.shape[0]
+    y, score = np.empty((BLOCK, n_y), theta.dtype), np.empty((BLOCK, n_y), theta.dtype)
+    f, logp, units = np.empty(BLOCK * K, theta.dtype), np.empty(BLOCK, theta.dtype), np.empty(0, theta.dtype)
+    D, column = np.empty((n_y, BLOCK), theta.dtype), np.empty(BLOCK, theta.dtype)
+    for low in range(0, n_rows, BLOCK):
+        high = min(low + BLOCK, n_rows)
+        rows, at = high - low, first + low
+        here = x[low * d : high * d]
+        slopes(
+            product, sizes, 0, weights, c, here, choice[low:high], act[low:high], units, f[: rows * K], y[:rows],
+            logp[:rows], score[:rows],
+        )  # fmt: skip
+        for j in range(n_y):
+            for r in range(rows):
+                D[j, r] = score[r, j]
+            out[d * K + j, at : at + rows] = D[j, :rows]
+        for i in range(d):
+            for r in range(rows):
+                column[r] = here[r * d + i]
+            for j in range(K):
+                f_i = out[i * K + j, at : at + rows]
+                for r in range(rows):
+                    f_i[r] = column[r] * D[j, r]

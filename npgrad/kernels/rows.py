@@ -55,7 +55,7 @@ def gaussian_rows(y: Array, act: FloatArray, logp: Array, score: Array) -> None:
     for t in range(n_rows):
         total = 0.0
         for j in range(k):
-            log_std = y[t, k + j]
+            log_std = np.float64(y[t, k + j])
             if log_std != last[j]:
                 last[j], inverse[j] = log_std, exp(-log_std)
             z = (act[t, j] - y[t, j]) * inverse[j]

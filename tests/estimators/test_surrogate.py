@@ -3,7 +3,6 @@
 import hashlib
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npgrad import jit
 from npgrad.errors import InvalidInput
 from npgrad.estimators import (
     ClippedSurrogate,
@@ -25,10 +23,9 @@ from npgrad.estimators import (
     log_surrogate_gradient,
     score_function_estimate,
     step_ratio,
-    surrogate,
 )
-from npgrad.policies import Normaliser, make_policy
-from npgrad.pool import single_blas_thread, thread_pool
+from npgrad.policies import make_policy
+from npgrad.pool import single_blas_thread
 from tests import naive
 from tests.estimators.test_base import OBS, SPACES, case
 from tests.estimators.test_off_policy import random_ratios
@@ -137,55 +134,6 @@ def test_diagnostics(log_ratio):
 def test_errors_name_what_is_wrong(call, message):
     with pytest.raises(InvalidInput, match=message):
         call()
-
-
-@pytest.mark.parametrize("n_threads", [2, 4])
-def test_threads_change_no_bit_of_a_gradient_in_chunks(n_threads, monkeypatch):
-    monkeypatch.setattr(surrogate, "MOST_ROWS", 16)
-    policy, theta, batch, psi = case("gaussian", [7] * 40, 2)
-    value, gradient = log_surrogate_gradient(policy, theta, batch, psi)
-    with thread_pool(n_threads) as executor:
-        shared = log_surrogate_gradient(policy, theta, batch, psi, executor)
-    assert shared[0] == value
-    np.testing.assert_array_equal(shared[1], gradient)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("scaled", [False, True])
-@pytest.mark.parametrize("kind", ["softmax", "gaussian"])
-def test_in_one_pass_linear_policies_have_the_same_gradient(kind, scaled, dtype, monkeypatch):
-    for lengths in ([1], [5, 1], [40] * 30):  # more than two blocks of rows
-        policy, _, batch, psi = case(kind, lengths, 3)
-        policy = make_policy((OBS, SPACES[kind]), "linear")
-        if scaled:
-            policy = policy.with_normaliser(Normaliser(np.array([0.5, 0.0, -1.0]), np.array([2.0, 1.0, 0.5])))
-        theta = np.random.default_rng(4).normal(size=policy.n_params).astype(dtype)
-        assert surrogate.fused_linear(policy, theta, batch, psi) is not None or not jit.enabled()
-        value, gradient = log_surrogate_gradient(policy, theta, batch, psi)
-        with monkeypatch.context() as patch:
-            patch.setattr(surrogate, "fused_linear", lambda *arguments: None)
-            twin_value, twin = log_surrogate_gradient(policy, theta, batch, psi)
-        assert gradient.dtype == dtype
-        far = 1e-4 if dtype == "float32" else 1e-12
-        np.testing.assert_allclose(value, twin_value, rtol=far, atol=far)
-        np.testing.assert_allclose(gradient, twin, rtol=far, atol=far)
-
-
-def test_what_is_no_linear_policy_is_not_taken_for_one():
-    _, _, batch, psi = case("gaussian", [3], 0)
-    for policy in (
-        make_policy((OBS, SPACES["gaussian"]), "mlp"),
-        make_policy((OBS, SPACES["gaussian"]), "linear", std="fixed"),
-    ):
-        assert surrogate.fused_linear(policy, policy.init(np.random.default_rng(0)), batch, psi) is None
-
-
-def test_in_one_pass_an_action_that_is_none_is_refused():
-    _, _, batch, psi = case("softmax", [3], 0)
-    policy = make_policy((OBS, SPACES["softmax"]), "linear")
-    wrong = replace(batch, act=np.array([0, 7, 1]))
-    with pytest.raises(InvalidInput, match=r"act\[1\] is 7"):
-        log_surrogate_gradient(policy, np.zeros(policy.n_params), wrong, psi)
 
 
 ELSEWHERE = """

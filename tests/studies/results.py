@@ -323,7 +323,7 @@ STUDIES = [
         "290 by the best of three, in at most 5M steps",
         of="best",
         reference="PPO 288, A2C 300",
-        note="Seeds 1 and 2 were interrupted and resumed. A run ends when an evaluation reaches 300, as that of seed 2.",
+        note="Seeds 1 and 2 were interrupted and resumed. A run ends when an evaluation reaches 300, as seed 2 did.",
     ),
     Study("MountainCar-v0", "ga", range(5), -110.0, "5 of 5 at −110 or more", reference="−107.3"),
     Study("Taxi-v4", "ppo", range(5), 0.99, "99 % of value iteration's policy, without action masks", exact=True),

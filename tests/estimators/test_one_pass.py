@@ -1,0 +1,129 @@
+"""The surrogate and the scores in one pass over the rows, against the general path; threads, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from npgrad import jit
+from npgrad.errors import InvalidInput
+from npgrad.estimators import log_surrogate_gradient, one_pass, score_matrix
+from npgrad.estimators.one_pass import OnePass
+from npgrad.jit import blas
+from npgrad.kernels import fused
+from npgrad.policies import Normaliser, make_policy
+from npgrad.pool import thread_pool
+from tests.estimators.test_base import OBS, SPACES, case
+
+EXACT = {"float32": 1e-4, "float64": 1e-12}
+KINDS = [("softmax", "shared"), ("gaussian", "shared"), ("gaussian", "state")]
+
+
+def batch_of(kind, std, function, lengths, dtype, scaled=False):
+    _, _, batch, psi = case(kind, lengths, 3)
+    policy = make_policy((OBS, SPACES[kind]), function, std=std, hidden=(64, 5))
+    if scaled:
+        policy = policy.with_normaliser(Normaliser(np.array([0.5, 0.0, -1.0]), np.array([2.0, 1.0, 0.5])))
+    theta = (np.random.default_rng(4).normal(size=policy.n_params) / 3).astype(dtype)
+    return policy, theta, batch, psi
+
+
+def without(monkeypatch, function, *arguments):
+    """What the general path says."""
+    with monkeypatch.context() as patch:
+        patch.setattr(OnePass, "of", lambda *arguments: None)
+        return function(*arguments)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("function", ["linear", "mlp"])
+@pytest.mark.parametrize(("kind", "std"), KINDS)
+def test_value_gradient_and_scores_are_the_same(kind, std, function, scaled, dtype, monkeypatch):
+    for lengths in ([1], [5, 1], [40] * 30):  # more than two blocks of rows
+        given = batch_of(kind, std, function, lengths, dtype, scaled)
+        assert OnePass.of(*given[:3]) is not None or not jit.enabled()
+        value, gradient = log_surrogate_gradient(*given)
+        twin_value, twin = without(monkeypatch, log_surrogate_gradient, *given)
+        assert gradient.dtype == dtype
+        np.testing.assert_allclose(value, twin_value, rtol=EXACT[dtype], atol=EXACT[dtype])
+        np.testing.assert_allclose(gradient, twin, rtol=EXACT[dtype], atol=EXACT[dtype] * max(1, abs(twin).max()))
+        scores, twin = score_matrix(*given[:3]), given[0].score(given[1], given[2].obs, given[2].act)
+        assert scores.dtype == dtype
+        np.testing.assert_allclose(scores, twin, rtol=EXACT[dtype], atol=EXACT[dtype] * max(1, abs(twin).max()))
+
+
+@pytest.mark.parametrize("n_threads", [2, 4])
+@pytest.mark.parametrize("function", ["linear", "mlp"])
+def test_threads_change_no_bit(function, n_threads, monkeypatch):
+    monkeypatch.setattr(one_pass, "FEWEST_ROWS", 16)
+    monkeypatch.setattr(one_pass, "WORTH_A_CHUNK", 1)
+    given = batch_of("gaussian", "shared", function, [7] * 40, "float64")
+    value, gradient = log_surrogate_gradient(*given)
+    scores = score_matrix(*given[:3])
+    with thread_pool(n_threads) as executor:
+        shared = log_surrogate_gradient(*given, executor)
+        shared_scores = score_matrix(*given[:3], executor)
+    assert shared[0] == value
+    np.testing.assert_array_equal(shared[1], gradient)
+    np.testing.assert_array_equal(shared_scores, scores)
+
+
+def test_chunks_cover_the_rows_and_are_worth_a_thread():
+    for n_rows in (1, 1023, 2048, 5000, 40_001):
+        given = batch_of("softmax", "shared", "mlp", [n_rows], "float64")
+        made = OnePass.of(*given[:3])
+        if made is not None:
+            chunks = made.chunks()
+            assert [i for rows in chunks for i in range(rows.start, rows.stop)] == list(range(n_rows))
+            assert len(chunks) == 1 or n_rows // len(chunks) >= one_pass.FEWEST_ROWS - 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"kind": "linear", "bias": False}, {"std": "fixed"}, {"std": "full"}, {"kind": "recurrent"}]
+)
+def test_what_is_no_such_policy_goes_the_general_way(options):
+    _, _, batch, psi = case("gaussian", [3], 0)
+    policy = make_policy((OBS, SPACES["gaussian"]), **options)
+    theta = policy.init(np.random.default_rng(0))
+    assert OnePass.of(policy, theta, batch) is None
+    assert log_surrogate_gradient(policy, theta, batch, psi)[1].shape == theta.shape
+    assert score_matrix(policy, theta, batch).shape == (3, policy.n_params)
+
+
+@pytest.mark.parametrize("compute", [score_matrix, lambda *given: log_surrogate_gradient(*given, np.ones(3))])
+def test_what_is_not_the_policys_is_refused(compute):
+    policy, theta, batch, _ = batch_of("softmax", "shared", "linear", [3], "float64")
+    for wrong, message in (
+        ((policy, theta, replace(batch, act=np.array([0, 7, 1]))), r"act\[1\] is 7"),
+        ((policy, theta, replace(batch, obs=np.ones((3, 2)), final_obs=np.ones((1, 2)))), "obs has shape"),
+        ((policy, theta[1:], batch), "theta has shape"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            compute(*wrong)
+
+
+@pytest.mark.skipif(
+    not (jit.enabled() and all(map(jit.product_address, blas.LETTERS))), reason="no compiled kernels, or another BLAS"
+)
+@pytest.mark.parametrize("kind", ["softmax", "gaussian"])
+def test_plain_python_gives_the_same_bits(kind, monkeypatch):
+    for dtype in blas.LETTERS:
+        policy, theta, batch, psi = batch_of(kind, "shared", "linear", [3], dtype)
+        made = OnePass.of(policy, theta, batch)
+        results = []
+        for plain in (False, True):
+            out, scores = np.empty_like(theta), np.empty((len(theta), 3), dtype)
+            product = blas.find_product(dtype) if plain else made.product
+            surrogate, matrix = fused.policy_surrogate, fused.linear_scores
+            if plain:
+                surrogate, matrix = surrogate.py_func, matrix.py_func
+                for inner in ("perceptron_forward", "softmax_rows", "gaussian_rows"):
+                    monkeypatch.setattr(fused, inner, getattr(fused, inner).py_func)
+            rows = made._at(slice(0, 3))
+            value = surrogate(product, *made.layers, theta, *rows, psi, out)
+            matrix(product, made.layers[0], theta, *rows, 0, scores)
+            results.append((np.float64(value), out, scores))
+        monkeypatch.undo()
+        for compiled, plainly in zip(*results, strict=True):
+            assert compiled.tobytes() == plainly.tobytes()
