@@ -152,7 +152,7 @@ class CompiledMLPLinearisation(MLPLinearisation):
         self._vjp_segments(w, np.array([0, len(w)]), out[None])
 
     def _vjp_segments(self, w: Array, offsets: IntArray, out: Array) -> None:
-        scratch = recycled((2, BLOCK * max(self._mlp.hidden, default=0)), out.dtype)
+        scratch = recycled((2 * BLOCK * max(self._mlp.hidden, default=0),), out.dtype)
         perceptron_backward(*self._arguments, np.ascontiguousarray(w).reshape(-1), offsets, scratch, out)
 
 

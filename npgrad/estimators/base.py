@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from ..compiled import compiled_policy
 from ..kernels import chunk_bounds
 from ..policies import Policy, PolicyLinearisation
-from ..pool import map_ordered
+from ..pool import map_ordered, ordered_sum
 from ..types import Array, Batch, FloatArray, IntArray
 from ..validation import require_finite, require_shape
+from .one_pass import OnePass
 
 __all__ = [
     "Chunk",
@@ -150,11 +151,7 @@ def score_function_estimate(
     """
     require_shape("psi", psi, (batch.n_steps,))
     require_finite("psi", psi)
-
-    def terms(lin: PolicyLinearisation, chunk: Chunk) -> Array:
-        return lin.vjp_segments(psi[chunk.rows], chunk.offsets)  # g_i = Σ_t Ψ_{i,t} f_{i,t}
-
-    return episode_estimate(policy, theta, batch, terms, keep_per_episode=keep_per_episode, executor=executor)
+    return _estimate(_weighted_scores(policy, theta, batch, psi, executor), theta.dtype, keep_per_episode)
 
 
 def episode_estimate(
@@ -182,16 +179,29 @@ def episode_estimate(
     NonFinite
         If the gradient is NaN or infinite.
     """
-    total = np.zeros(len(theta), dtype=theta.dtype)
-    norms, kept = [], []
-    for g in map_chunks(policy, theta, batch, terms, executor):
-        total += g.sum(axis=0)
-        norms.append(np.einsum("np,np->n", g, g))
-        if keep_per_episode:
-            kept.append(g)
-    gradient = total / batch.n_episodes
+    return _estimate(map_chunks(policy, theta, batch, terms, executor), theta.dtype, keep_per_episode)
+
+
+def _estimate(parts: list[Array], dtype: np.dtype[Any], keep_per_episode: bool) -> Estimate:
+    """Of the g_i of each chunk, (n, P), in the dtype of θ."""
+    norms = np.concatenate([np.einsum("np,np->n", g, g) for g in parts])
+    gradient = ordered_sum([g.sum(axis=0) for g in parts]).astype(dtype, copy=False) / len(norms)
     require_finite("gradient", gradient, REMEDY)
-    return Estimate(gradient, np.concatenate(norms), np.concatenate(kept) if keep_per_episode else None)
+    return Estimate(gradient, norms, np.concatenate(parts) if keep_per_episode else None)
+
+
+def _weighted_scores(
+    policy: Policy, theta: Array, batch: Batch, psi: FloatArray, executor: Executor | None
+) -> list[Array]:
+    """g_i = Σ_t Ψ_{i,t} f_{i,t} of the episodes of each chunk, (n, P)."""
+
+    def of_chunk(lin: PolicyLinearisation, chunk: Chunk) -> Array:
+        return lin.vjp_segments(psi[chunk.rows], chunk.offsets)
+
+    one_pass = OnePass.of(policy, theta, batch)
+    if one_pass is None or not one_pass.has_hidden_layers:  # linear policies keep the bits that they have without numba
+        return map_chunks(policy, theta, batch, of_chunk, executor)
+    return map_ordered(lambda chunk: one_pass.surrogate(chunk.rows, psi, chunk.offsets)[1], chunks(batch), executor)
 
 
 def episode_scores(
@@ -199,11 +209,7 @@ def episode_scores(
 ) -> Array:
     """g_i = Σ_t Ψ_{i,t} f_{i,t} of every episode, shape (N, P); arguments as for `score_function_estimate`."""
     require_shape("psi", psi, (batch.n_steps,))
-
-    def terms(lin: PolicyLinearisation, chunk: Chunk) -> Array:
-        return lin.vjp_segments(psi[chunk.rows], chunk.offsets)
-
-    return np.concatenate(map_chunks(policy, theta, batch, terms, executor))
+    return np.concatenate(_weighted_scores(policy, theta, batch, psi, executor))
 
 
 def log_probs(policy: Policy, theta: Array, batch: Batch, executor: Executor | None = None) -> Array:

@@ -14,6 +14,7 @@ from ..distributions import Categorical, DiagonalGaussian
 from ..functions import Concatenated, Constant
 from ..functions.base import checked_obs
 from ..kernels.fused import linear_scores, policy_surrogate
+from ..kernels.perceptron import BLOCK
 from ..memory import recycled
 from ..policies import ComposedPolicy, Policy
 from ..pool import map_ordered
@@ -56,7 +57,7 @@ def score_matrix(policy: Policy, theta: Array, batch: Batch, executor: Executor 
     True
     """
     one_pass = OnePass.of(policy, theta, batch)
-    if one_pass is None or len(one_pass.layers[0]) > 2:
+    if one_pass is None or one_pass.has_hidden_layers:
         lin = compiled_policy(policy).at(theta, batch.obs, batch.act, batch.offsets)
         return lin.vjp_rows(np.ones(batch.n_steps))
     out = recycled((len(theta), batch.n_steps), theta.dtype)
@@ -87,6 +88,11 @@ class OnePass:
             return None
         return cls(policy, np.ascontiguousarray(theta), batch, product, layers)
 
+    @property
+    def has_hidden_layers(self) -> bool:
+        """Whether f is more than linear."""
+        return len(self.layers[0]) > 2
+
     def chunks(self) -> list[slice]:
         """Of rows: enough for every thread, each worth its while. They follow from policy and batch alone."""
         n, size = self.batch.n_steps, self.policy.n_params + 100
@@ -94,11 +100,15 @@ class OnePass:
         step = -(-n // (1 << max(n_chunks.bit_length() - 1, 0)))  # a power of two of them
         return [slice(low, min(low + step, n)) for low in range(0, n, step)]
 
-    def surrogate(self, rows: slice, psi: FloatArray) -> tuple[float, Array]:
-        """Σ_t Ψ_t log π and its gradient over some rows."""
-        out, psi = np.empty_like(self.theta), np.ascontiguousarray(psi[rows], np.float64)
+    def surrogate(self, rows: slice, psi: FloatArray, offsets: IntArray | None = None) -> tuple[float, Array]:
+        """Σ_t Ψ_t log π over some rows, and its gradient: that of each segment between `offsets`, (N, P)."""
+        psi = np.ascontiguousarray(psi[rows], np.float64)
+        edges = np.array([0, len(psi)]) if offsets is None else offsets
+        out = recycled((len(edges) - 1, len(self.theta)), self.theta.dtype)
         x, choice, act = self._at(rows)
-        return policy_surrogate(self.product, *self.layers, self.theta, x, choice, act, psi, out), out
+        hidden = self.layers[0][1:-1]
+        room = recycled((BLOCK * int(hidden.sum() + 2 * hidden.max(initial=0)),), self.theta.dtype)
+        return policy_surrogate(self.product, *self.layers, self.theta, x, choice, act, psi, edges, room, out), out
 
     def scores(self, rows: slice, out: Array) -> None:
         """f_t of some rows into their columns of `out` (P, T), for linear functions."""

@@ -98,7 +98,7 @@ def log_surrogate_gradient(
     def terms(lin: PolicyLinearisation, chunk: Chunk) -> tuple[float, Array]:
         w = psi[chunk.rows]
         value: float = (w * lin.log_prob).sum()
-        return value, lin.vjp(w)  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
+        return value, lin.vjp(w)[None]  # Σ_t Ψ_t log π, Σ_t Ψ_t f_t
 
     one_pass = OnePass.of(policy, theta, batch)
     if one_pass is None:
@@ -106,7 +106,7 @@ def log_surrogate_gradient(
     else:
         pairs = map_ordered(lambda rows: one_pass.surrogate(rows, psi), one_pass.chunks(), executor)
     values, gradients = zip(*pairs, strict=True)
-    return ordered_sum(values) / batch.n_episodes, ordered_sum(gradients) / batch.n_episodes
+    return ordered_sum(values) / batch.n_episodes, ordered_sum(gradients)[0] / batch.n_episodes
 
 
 def local_surrogate(

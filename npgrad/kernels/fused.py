@@ -51,9 +51,9 @@ def slopes(
 
 @kernel(
     "float64(intp, const(int64[::1]), int64, const(float32[::1]), const(float32[::1]), const(int64[::1]), "
-    "const(float64[:,::1]), const(float64[::1]), float32[::1])",
+    "const(float64[:,::1]), const(float64[::1]), const(int64[::1]), float32[::1], float32[:,::1])",
     "float64(intp, const(int64[::1]), int64, const(float64[::1]), const(float64[::1]), const(int64[::1]), "
-    "const(float64[:,::1]), const(float64[::1]), float64[::1])",
+    "const(float64[:,::1]), const(float64[::1]), const(int64[::1]), float64[::1], float64[:,::1])",
 )
 def policy_surrogate(
     product: Any,
@@ -64,21 +64,25 @@ def policy_surrogate(
     choice: IntArray,
     act: FloatArray,
     psi: FloatArray,
+    offsets: IntArray,
+    room: Array,
     out: Array,
 ) -> float:
-    """Σ_t Ψ_t log π_θ(a_t|o_t), and its gradient Σ_t J_tᵀ Ψ_t ∂log π/∂y_t into `out` (P,)."""
-    n_rows, d, K, P, n_hidden, widest = psi.shape[0], sizes[0], sizes[-1], 0, 0, 0
+    """Σ_t Ψ_t log π_θ(a_t|o_t), and Σ_t J_tᵀ Ψ_t ∂log π/∂y_t of each segment into a row of `out` (N, P).
+
+    `offsets` (N + 1,) are the segments' borders. `room` has BLOCK numbers for each hidden unit, and 2 · BLOCK for each
+    of the widest layer: were it made here, its pages would be new at every call.
+    """
+    n_rows, d, K, P, n_hidden = psi.shape[0], sizes[0], sizes[-1], 0, sizes[1:-1].sum()
     for layer in range(sizes.shape[0] - 1):
         P += (sizes[layer] + 1) * sizes[layer + 1]
-        if layer > 0:
-            n_hidden, widest = n_hidden + sizes[layer], max(widest, sizes[layer])
     weights, c = theta[:P], theta[P:]
-    n_y, gradient, of_c = K + c.shape[0], out[:P], out[P:]
-    units, scratch = np.empty(BLOCK * n_hidden, theta.dtype), np.empty((2, BLOCK * widest), theta.dtype)
+    n_y, n_segments, i = K + c.shape[0], out.shape[0], 0
+    units, scratch = room[: BLOCK * n_hidden], room[BLOCK * n_hidden :]
     y, score = np.empty((BLOCK, n_y), theta.dtype), np.empty((BLOCK, n_y), theta.dtype)
     f, logp = np.empty(BLOCK * K, theta.dtype), np.empty(BLOCK, theta.dtype)
     value = 0.0
-    out[:] = 0
+    out[:, :] = 0
     for low in range(0, n_rows, BLOCK):
         high = min(low + BLOCK, n_rows)
         rows = high - low
@@ -93,8 +97,16 @@ def policy_surrogate(
             for j in range(K):
                 D[r * K + j] = weight * score[r, j]  # Ψ ∂log π/∂f
             for j in range(K, n_y):
-                of_c[j - K] += weight * score[r, j]
-        add_gradient(product, sizes, activation, weights, here, u, D, 0, rows, scratch, gradient)
+                score[r, j] *= weight
+        while i < n_segments and offsets[i] < high:
+            begin, end = max(offsets[i], low) - low, min(offsets[i + 1], high) - low
+            for r in range(begin, end):
+                for j in range(K, n_y):
+                    out[i, P + j - K] += score[r, j]
+            add_gradient(product, sizes, activation, weights, here, u, D, begin, end - begin, scratch, out[i, :P])
+            if offsets[i + 1] > high:
+                break
+            i += 1
     return value
 
 

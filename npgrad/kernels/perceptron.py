@@ -167,13 +167,12 @@ def add_gradient(
 ) -> None:
     """Σ_t J_tᵀ w_t of rows t from `low` on, at most BLOCK, added to `gradient` (P,).
 
-    D_L = w,  D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1});  ∂/∂W_l = x_lᵀ D_l,  ∂/∂b_l = Σ_t D_l. `scratch` is (2, BLOCK · widest
-    hidden layer).
+    D_L = w,  D_{l−1} = (D_l W_lᵀ) ∘ φ'(z_{l−1});  ∂/∂W_l = x_lᵀ D_l,  ∂/∂b_l = Σ_t D_l. Two D find room in `scratch`.
     """
     last = sizes.shape[0] - 2
     n_rows = w.shape[0] // sizes[last + 1]
     p, u = theta.shape[0], units.shape[0]  # where W_l begins, and x_l
-    D = place(w, low * sizes[last + 1])
+    D, half = place(w, low * sizes[last + 1]), scratch.shape[0] // 2
     for layer in range(last, -1, -1):
         n, m = sizes[layer], sizes[layer + 1]
         c = p - m
@@ -186,7 +185,7 @@ def add_gradient(
         u -= n_rows * n
         first = u + low * n
         multiply(product, TRANSPOSED, AS_IT_IS, n, m, rows, place(units, first), D, 1, gradient, p)
-        before = scratch[layer % 2]
+        before = scratch[layer % 2 * half : (layer % 2 + 1) * half]
         multiply(product, AS_IT_IS, TRANSPOSED, rows, n, m, D, place(theta, p), 0, before, 0)
         descend(activation, before[: rows * n], units[first : first + rows * n])
         add_rows(before[: rows * n], gradient[p - n : p])
@@ -195,9 +194,9 @@ def add_gradient(
 
 @kernel(
     "void(intp, const(int64[::1]), int64, const(float32[::1]), const(float32[::1]), const(float32[::1]), "
-    "const(float32[::1]), const(int64[::1]), float32[:,::1], float32[:,::1])",
+    "const(float32[::1]), const(int64[::1]), float32[::1], float32[:,::1])",
     "void(intp, const(int64[::1]), int64, const(float64[::1]), const(float64[::1]), const(float64[::1]), "
-    "const(float64[::1]), const(int64[::1]), float64[:,::1], float64[:,::1])",
+    "const(float64[::1]), const(int64[::1]), float64[::1], float64[:,::1])",
 )
 def perceptron_backward(
     product: Any,
@@ -211,7 +210,10 @@ def perceptron_backward(
     scratch: Array,
     out: Array,
 ) -> None:
-    """Jᵀw of each segment into a row of `out` (N, P); `offsets` (N + 1,) are the segments' borders."""
+    """Jᵀw of each segment into a row of `out` (N, P); `offsets` (N + 1,) are the segments' borders.
+
+    `scratch` has 2 · BLOCK numbers for each unit of the widest hidden layer.
+    """
     for i in range(out.shape[0]):
         out[i, :] = 0
         for low in range(offsets[i], offsets[i + 1], BLOCK):

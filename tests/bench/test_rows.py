@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from npgrad.bench.catalogue import GROUPS, chosen
-from npgrad.bench.gradients import fisher_product, problem, score_matrix, surrogate_gradient
+from npgrad.bench.gradients import all_scores, fisher_product, problem, surrogate_gradient
 from npgrad.bench.peer import FOLDER, Peer, Peers
 from npgrad.bench.peers.problems import digest, gradient_problem
 from npgrad.bench.report import line, section, verdicts
@@ -77,7 +77,7 @@ def test_the_work_of_the_rows(d, k):
     """Against central differences of Σ Ψ log π, and the products of the parts."""
     policy, theta, batch, psi = given = problem(d, k, [64, 64], 300, "float64")
     g = surrogate_gradient(*given, None)()
-    scores = score_matrix(*given, None)()
+    scores = all_scores(*given, None)()
     np.testing.assert_allclose(psi @ scores, g, rtol=1e-9, atol=1e-9)
     at = [0, len(theta) // 2, len(theta) - 1]
     for i in at:

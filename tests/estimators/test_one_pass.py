@@ -7,7 +7,7 @@ import pytest
 
 from npgrad import jit
 from npgrad.errors import InvalidInput
-from npgrad.estimators import log_surrogate_gradient, one_pass, score_matrix
+from npgrad.estimators import episode_scores, log_surrogate_gradient, one_pass, score_matrix
 from npgrad.estimators.one_pass import OnePass
 from npgrad.jit import blas
 from npgrad.kernels import fused
@@ -51,6 +51,21 @@ def test_value_gradient_and_scores_are_the_same(kind, std, function, scaled, dty
         scores, twin = score_matrix(*given[:3]), given[0].score(given[1], given[2].obs, given[2].act)
         assert scores.dtype == dtype
         np.testing.assert_allclose(scores, twin, rtol=EXACT[dtype], atol=EXACT[dtype] * max(1, abs(twin).max()))
+
+
+@pytest.mark.parametrize("kind", ["softmax", "gaussian"])
+@pytest.mark.parametrize("lengths", [[1], [3, 700, 2], [512, 512], [1100], [40] * 30, [511, 2, 1, 510, 1]])
+def test_episodes_across_blocks_have_their_own_terms(lengths, kind, monkeypatch):
+    policy, theta, batch, psi = batch_of(kind, "shared", "mlp", lengths, "float64")
+    edges = np.insert(batch.offsets, 1, batch.offsets[1])  # and one that is empty
+    terms = episode_scores(policy, theta, batch, psi)
+    twins = without(monkeypatch, episode_scores, policy, theta, batch, psi)
+    np.testing.assert_allclose(terms, twins, rtol=1e-11, atol=1e-11 * abs(twins).max())
+    made = OnePass.of(policy, theta, batch)
+    if made is not None:
+        more = made.surrogate(slice(0, batch.n_steps), psi, edges)[1]
+        assert not more[1].any()
+        np.testing.assert_allclose(np.delete(more, 1, axis=0), twins, rtol=1e-11, atol=1e-11 * abs(twins).max())
 
 
 @pytest.mark.parametrize("n_threads", [2, 4])
@@ -113,7 +128,7 @@ def test_plain_python_gives_the_same_bits(kind, monkeypatch):
         made = OnePass.of(policy, theta, batch)
         results = []
         for plain in (False, True):
-            out, scores = np.empty_like(theta), np.empty((len(theta), 3), dtype)
+            out, scores = np.empty((2, len(theta)), dtype), np.empty((len(theta), 3), dtype)
             product = blas.find_product(dtype) if plain else made.product
             surrogate, matrix = fused.policy_surrogate, fused.linear_scores
             if plain:
@@ -121,7 +136,7 @@ def test_plain_python_gives_the_same_bits(kind, monkeypatch):
                 for inner in ("perceptron_forward", "softmax_rows", "gaussian_rows"):
                     monkeypatch.setattr(fused, inner, getattr(fused, inner).py_func)
             rows = made._at(slice(0, 3))
-            value = surrogate(product, *made.layers, theta, *rows, psi, out)
+            value = surrogate(product, *made.layers, theta, *rows, psi, np.array([0, 1, 3]), np.empty(0, dtype), out)
             matrix(product, made.layers[0], theta, *rows, 0, scores)
             results.append((np.float64(value), out, scores))
         monkeypatch.undo()

@@ -99,7 +99,7 @@ def test_plain_python_gives_the_same_bits(monkeypatch):
                 product = blas.find_product(dtype) if plain else jit.product_address(dtype)
                 units, y = np.empty(n_rows * 6, dtype), np.empty(n_rows, dtype)
                 offsets, out = np.array([0, 2, 2, 3]), np.empty((3, len(theta)), dtype)
-                scratch = np.empty((2, 3 * 512), dtype)
+                scratch = np.empty(2 * 3 * 512, dtype)
                 forward, backward = perceptron.perceptron_forward, perceptron.perceptron_backward
                 if plain:
                     forward, backward = forward.py_func, backward.py_func
