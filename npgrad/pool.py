@@ -6,13 +6,14 @@ same settings give the same bits on any number of threads or processes.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from .errors import InvalidInput
@@ -83,6 +84,7 @@ class Threads(ThreadPoolExecutor):
     def together(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> list[Result]:
         """[function(u) for u in units]; each thread takes the next unit when it is done with one."""
         left, done, errors = deque(range(len(units))), dict[int, Result](), dict[int, BaseException]()
+        taken = {_this_core()}
 
         def work() -> None:
             while left:
@@ -96,7 +98,11 @@ class Threads(ThreadPoolExecutor):
                     errors[i] = error
                     left.clear()
 
-        futures = [self.submit(work) for _ in range(min(self._max_workers, len(units) - 1))]
+        def elsewhere() -> None:
+            _leave(taken)
+            work()
+
+        futures = [self.submit(elsewhere) for _ in range(min(self._max_workers, len(units) - 1))]
         work()
         for future in futures:
             if not future.cancel():
@@ -104,6 +110,34 @@ class Threads(ThreadPoolExecutor):
         if errors:
             raise errors[min(errors)]
         return [done[i] for i in range(len(units))]
+
+
+def _this_core() -> int:
+    """The number of the core on which this thread runs; -1 where nobody says."""
+    return _who_says()()
+
+
+@functools.cache
+def _who_says() -> Callable[[], int]:
+    try:
+        return ctypes.PyDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):  # no Linux
+        return lambda: -1
+
+
+def _leave(taken: set[int]) -> None:
+    """Go to a core that no other thread has, and add it to those that are taken; from there it may go where it will.
+
+    Linux may wake a thread on the core of the one that wakes it, and leave both there for milliseconds, though another
+    core is idle: a gradient then takes as long as by one thread (measured).
+    """
+    if (core := _this_core()) >= 0 and core in taken:
+        allowed = os.sched_getaffinity(0)
+        with suppress(OSError):  # its cores are others by now, or none is left
+            os.sched_setaffinity(0, allowed - taken)
+            core = _this_core()
+            os.sched_setaffinity(0, allowed)
+    taken.add(core)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The unit of work: order of results, of errors and of sums; threads and processes as executors."""
 
+import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -64,6 +65,27 @@ def test_the_thread_that_calls_is_one_of_them(n_threads):
         names = pool.map_ordered(name, range(n_threads), executor)
     assert threading.current_thread().name in names
     assert sum(each.startswith("npgrad") for each in names) == n_threads - 1
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or pool.usable_cores() < 2, reason="one core, or nobody says which"
+)
+def test_a_thread_leaves_a_core_that_is_taken_and_is_free_again():
+    allowed = os.sched_getaffinity(0)
+
+    def leave(one, others):
+        os.sched_setaffinity(0, {one})  # of this thread alone
+        os.sched_setaffinity(0, allowed)
+        taken = allowed - others
+        pool._leave(taken)
+        return taken, os.sched_getaffinity(0)
+
+    one, *others = allowed
+    with ThreadPoolExecutor(1) as thread:
+        taken, left = thread.submit(leave, one, set(others)).result()
+        assert len(taken) == 2  # its own among them
+        assert left == allowed
+        assert thread.submit(leave, one, set()).result() == (allowed, allowed)  # all are taken: it stays
 
 
 def test_two_callers_may_share_threads():
