@@ -51,9 +51,7 @@ def compiled_function(function: Function) -> Function:
     True
     """
     match function:
-        case CompiledMLP():
-            return function
-        case MLP() if jit.enabled() and all(map(jit.product_address, DTYPES.values())):
+        case MLP() if type(function) is MLP and jit.enabled() and all(map(jit.product_address, DTYPES.values())):
             return _compiled_mlp(function)
         case Concatenated():
             return replace(function, parts=tuple(map(compiled_function, function.parts)))
@@ -71,9 +69,9 @@ def perceptron_layers(function: Function) -> tuple[IntArray, int] | None:
     (array([4, 8, 2]), 1)
     """
     match function:
-        case MLP():
+        case MLP() if type(function) in (MLP, CompiledMLP):  # what is derived from it may be anything
             return np.array([function.n_in, *function.hidden, function.n_out]), ACTIVATIONS[function.activation]
-        case Linear(bias=True):
+        case Linear(bias=True) if type(function) is Linear:
             return np.array([function.n_in, function.n_out]), IDENTITY
     return None
 

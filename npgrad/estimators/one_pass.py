@@ -81,9 +81,10 @@ class OnePass:
         product = jit.product_address(theta.dtype.name) if jit.enabled() and theta.dtype.char in "fd" else None
         if product is None or type(policy) is not ComposedPolicy or policy.n_masked or not batch.n_steps:
             return None
-        match policy.function:  # y is f, or f and constants
-            case Concatenated(parts=(f, Constant())) | f:
-                layers = perceptron_layers(f)
+        f = policy.function
+        if type(f) is Concatenated and len(f.parts) == 2 and type(f.parts[1]) is Constant:
+            f = f.parts[0]
+        layers = perceptron_layers(f)
         if layers is None or type(policy.distribution) not in (Categorical, DiagonalGaussian):
             return None
         return cls(policy, np.ascontiguousarray(theta), batch, product, layers)

@@ -41,6 +41,9 @@ from .kernel import (
 
 __all__ = ["Affine", "Dynamics", "FusedBlock", "Head", "Inside", "affine_of", "forward", "head_of", "inside_of"]
 
+EXACTLY = {  # what is derived from these may be anything
+    Linear, Constant, Fixed, Concatenated, Categorical, DiagonalGaussian, Identity, Offset, Clip
+}  # fmt: skip
 ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}
 
 RECORD = 1 << 18  # numbers that are recorded between two visits to Python, or LEAST_STEPS steps if they take more
@@ -71,7 +74,9 @@ class Affine:
 
 def head_of(policy: Policy) -> Head | None:
     """The head of `policy`, or None: it takes softmax and diagonal Gaussians without mask or memory."""
-    if not isinstance(policy, ComposedPolicy) or policy.n_masked or policy.n_memory:
+    if type(policy) is not ComposedPolicy or policy.n_masked or policy.n_memory:
+        return None
+    if not {type(policy.distribution), type(policy.action_map)} <= EXACTLY:
         return None
     match policy.distribution, policy.action_map:
         case Categorical(), Identity() | Offset():
@@ -119,14 +124,12 @@ def inside_of(policy: Policy, theta: Array, one_hot: bool) -> Inside | None:
     product = jit.product_address("float64")
     if product is None or theta.dtype != np.float64:
         return None
-    constants = np.empty(0)
-    match policy.function:
-        case MLP() as f:
-            pass
-        case Concatenated(parts=(MLP() as f, Constant() | Fixed() as beside)):
-            constants = beside.at(theta[f.n_params :], np.zeros((1, f.n_in))).y[0]
-        case _:
-            return None
+    f, constants = policy.function, np.empty(0)
+    if type(f) is Concatenated and len(f.parts) == 2 and type(f.parts[1]) in (Constant, Fixed):
+        f, beside = f.parts
+        constants = beside.at(theta[f.n_params :], np.zeros((1, f.n_in))).y[0]
+    if not isinstance(f, MLP) or type(f) is not MLP:
+        return None
     sizes = np.array([ACTIVATIONS[f.activation], len(constants), f.n_in, *f.hidden, f.n_out])
     return Inside(parts.perceptron, product, sizes, np.concatenate([theta[: f.n_params], constants]))
 
@@ -139,6 +142,8 @@ def affine_of(policy: Policy, theta: Array) -> Affine | None:
 
 
 def _affine(f: Function, theta: Array) -> Affine | None:
+    if type(f) not in EXACTLY:
+        return None
     match f:
         case Linear():
             W, b = f.split(theta)

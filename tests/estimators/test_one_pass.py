@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from npgrad import jit
+from npgrad.distributions import Categorical
 from npgrad.errors import InvalidInput
 from npgrad.estimators import episode_scores, log_surrogate_gradient, one_pass, score_matrix
 from npgrad.estimators.one_pass import OnePass
+from npgrad.functions import MLP, Linear
 from npgrad.jit import blas
 from npgrad.kernels import fused
-from npgrad.policies import Normaliser, make_policy
+from npgrad.policies import ComposedPolicy, Normaliser, make_policy
 from npgrad.pool import thread_pool
+from npgrad.spaces import Discrete
 from tests.estimators.test_base import OBS, SPACES, case
 
 EXACT = {"float32": 1e-4, "float64": 1e-12}
@@ -104,6 +107,20 @@ def test_what_is_no_such_policy_goes_the_general_way(options):
     assert OnePass.of(policy, theta, batch) is None
     assert log_surrogate_gradient(policy, theta, batch, psi)[1].shape == theta.shape
     assert score_matrix(policy, theta, batch).shape == (3, policy.n_params)
+
+
+@pytest.mark.parametrize("kind", [Linear, MLP])
+def test_a_function_of_ones_own_is_not_taken_for_its_parent(kind):
+    class Mine(kind):
+        def at(self, theta, obs, offsets=None):
+            return super().at(theta, -np.asarray(obs), offsets)
+
+    _, _, batch, psi = case("softmax", [3], 0)
+    policy, negative = ComposedPolicy(Mine(3, 3), Categorical(3), OBS, Discrete(3)), replace(batch, obs=-batch.obs)
+    theta = np.random.default_rng(0).normal(size=policy.n_params)
+    gradient = log_surrogate_gradient(policy, theta, batch, psi)[1]
+    parents = log_surrogate_gradient(replace(policy, function=kind(3, 3)), theta, negative, psi)[1]
+    np.testing.assert_allclose(gradient, parents, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("compute", [score_matrix, lambda *given: log_surrogate_gradient(*given, np.ones(3))])

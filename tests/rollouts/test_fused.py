@@ -1,15 +1,17 @@
 """The compiled block of slots beside the plain loop, and what must not change a bit of it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from npgrad import jit
-from npgrad.distributions import Bernoulli
+from npgrad.distributions import Bernoulli, Categorical
 from npgrad.envs import COMPILED, CompiledEnv, compiled_twin
 from npgrad.errors import NonFinite
-from npgrad.policies import Normaliser, make_policy
+from npgrad.functions import MLP, Linear
+from npgrad.policies import ComposedPolicy, Normaliser, make_policy
 from npgrad.rollouts import CompiledRollout, fused
 from npgrad.rollouts.compiled import layout
 from npgrad.rollouts.fused import affine_of, head_of, inside_of
@@ -181,6 +183,39 @@ def test_a_number_that_is_not_finite_is_found_where_it_counts(pole):
     else:
         with pytest.raises(NonFinite, match=r"rew\[\d+\] is inf \(90 of \d+ values"):
             rollout.episodes(policy, np.zeros(policy.n_params), **args)
+
+
+@pytest.mark.parametrize("part", ["function", "perceptron", "distribution", "policy"])
+def test_what_is_derived_from_a_known_part_is_not_taken_for_it(part):
+    """Each goes left always, by what it changes."""
+
+    class Still(Linear):
+        def at(self, theta, obs, offsets=None):
+            return super().at(np.append(theta[:-2] * 0, [150, -150]), obs, offsets)
+
+    class Calm(MLP):
+        def at(self, theta, obs, offsets=None):
+            return super().at(np.append(theta[:-2] * 0, [150, -150]), obs, offsets)
+
+    class Left(Categorical):
+        def draw(self, y, noise):
+            return np.zeros(len(y), np.int64)
+
+    class Stubborn(ComposedPolicy):
+        def act(self, theta, obs, noise=None, memory=None):
+            act, logp, memory = super().act(theta, obs, noise, memory)
+            return act * 0, logp, memory
+
+    policy, theta = some("CartPole-v1", "mlp" if part == "perceptron" else "linear")
+    if part == "function":
+        policy = replace(policy, function=Still(4, 2))
+    elif part == "perceptron":
+        policy = replace(policy, function=Calm(4, 2))
+    elif part == "distribution":
+        policy = replace(policy, distribution=Left(2))
+    else:
+        policy = Stubborn(**{field.name: getattr(policy, field.name) for field in fields(policy)})
+    assert not roll("CartPole-v1", policy, theta).act.any()
 
 
 def test_policies_that_the_kernel_does_not_draw_take_the_plain_loop():
