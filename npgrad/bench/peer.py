@@ -27,8 +27,12 @@ PEERS = {  # name → the module that must be there
 
 
 def environment() -> dict[str, str]:
-    """Variables for processes that are measured: as the user has them, but with OpenBLAS at its best."""
-    return {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    """Variables for processes that are measured: as the user has them, but with OpenBLAS and imports at their best.
+
+    Without bytecode a checkout takes a third longer to start than the package that pip installs.
+    """
+    slow = {"OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE"}
+    return {name: value for name, value in os.environ.items() if name not in slow}
 
 
 @dataclass(frozen=True)
