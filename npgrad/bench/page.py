@@ -33,12 +33,13 @@ npgrad and its peers take turns in one run, each library in a process of its own
 anything is timed, their results are compared. Each measurement follows a call that does not count, as caches then
 hold what they hold in training, and no other library's threads still spin. Figures are medians. A ratio is taken
 round by round, so that a slow minute of the machine falls on both sides; beside its median stand the quartiles, and
-ratios below 1.3 are ties. Of a library that was measured with one thread and with two, the faster counts. *Bound*
-is what the machine allows at least: floating-point operations in matrix products of this size, bytes through
-memory, or operations that wait for one another, each measured on the same machine. Gradients are those of
-`estimators.log_surrogate_gradient`, the surrogate alone, as the peers compute it. Where an algorithm has a
-perceptron and estimates by scores, it takes the same pass over the rows, with a term for each episode; PPO, whose
-ratios are clipped, and linear policies take two.
+ratios below 1.3 are ties. Of a library that was measured with one thread and with two, the faster counts. Two
+threads at short work may take as long as one, where Linux leaves both on the same core: npgrad's then part, those
+of others stay as they are, and their quartiles are wide. *Bound* is what the machine allows at least:
+floating-point operations in matrix products of this size, bytes through memory, or operations that wait for one
+another, each measured on the same machine. Gradients are those of `estimators.log_surrogate_gradient`, the
+surrogate alone, as the peers compute it. Where an algorithm has a perceptron and estimates by scores, it takes the
+same pass over the rows, with a term for each episode; PPO, whose ratios are clipped, and linear policies take two.
 """
 
 
