@@ -80,6 +80,7 @@ class Threads(ThreadPoolExecutor):
 
     def __init__(self, n_threads: int, **settings: Any) -> None:
         super().__init__(n_threads - 1, thread_name_prefix="npgrad", **settings)
+        self._n_others = n_threads - 1
 
     def together(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> list[Result]:
         """[function(u) for u in units]; each thread takes the next unit when it is done with one."""
@@ -102,7 +103,7 @@ class Threads(ThreadPoolExecutor):
             _leave(taken)
             work()
 
-        futures = [self.submit(elsewhere) for _ in range(min(self._max_workers, len(units) - 1))]
+        futures = [self.submit(elsewhere) for _ in range(min(self._n_others, len(units) - 1))]
         work()
         for future in futures:
             if not future.cancel():
