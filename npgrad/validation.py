@@ -41,13 +41,13 @@ def require_shape(name: str, array: npt.NDArray[Any], shape: tuple[int | None, .
 
 
 def require_theta(theta: npt.NDArray[Any], n_params: int) -> None:
-    """Raise unless `theta` is a flat vector, (P,), of P = `n_params` floating-point numbers."""
+    """Raise unless `theta` is a flat vector, (P,), of P = `n_params` floats in the processor's byte order."""
     if not isinstance(theta, np.ndarray) or theta.ndim != 1 or theta.shape[0] != n_params:
         got = f"shape {theta.shape}" if isinstance(theta, np.ndarray) else type(theta).__name__
         raise InvalidInput(
             f"theta has {got}, expected one flat array of shape ({n_params},); init(rng) makes one of the right length"
         )
-    if theta.dtype.kind not in "fc":
+    if theta.dtype.kind not in "fc" or not theta.dtype.isnative:
         raise InvalidInput(f"theta has dtype {theta.dtype}, expected float64 or float32; try theta.astype(float)")
 
 

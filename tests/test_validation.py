@@ -55,6 +55,7 @@ def test_require_theta(dtype):
         (np.zeros((3, 1)), r"shape \(3, 1\)"),
         ([0.0] * 3, "theta has list"),
         (np.zeros(3, int), "theta has dtype int64"),
+        (np.zeros(3, np.dtype("f8").newbyteorder()), "theta has dtype [<>]f8, expected float64"),
     ],
 )
 def test_require_theta_refuses(theta, message):

@@ -43,7 +43,9 @@ def score_matrix(policy: Policy, theta: Array, batch: Batch, executor: Executor 
     Raises
     ------
     InvalidInput
-        If θ or the actions are none of the policy's.
+        If θ, the observations or the actions are none of the policy's.
+    NonFinite
+        If θ has a NaN or an infinity.
 
     Examples
     --------
@@ -78,7 +80,9 @@ class OnePass:
     @classmethod
     def of(cls, policy: Policy, theta: Array, batch: Batch) -> OnePass | None:
         """None if the policy is none of those."""
-        product = jit.product_address(theta.dtype.name) if jit.enabled() and theta.dtype.char in "fd" else None
+        if not isinstance(theta, np.ndarray) or theta.ndim != 1 or theta.dtype.char not in "fd" or not jit.enabled():
+            return None
+        product = jit.product_address(theta.dtype.name)
         if product is None or type(policy) is not ComposedPolicy or policy.n_masked or not batch.n_steps:
             return None
         f = policy.function
@@ -117,9 +121,9 @@ class OnePass:
 
     def _at(self, rows: slice) -> tuple[Array, IntArray, FloatArray]:
         """x, flat, and the actions: choices, or values."""
-        policy, act = self.policy, self.batch.act[rows]
-        x = checked_obs(policy.function, self.theta, policy.inputs(self.batch.obs[rows]))
-        policy.distribution.check_actions(act)
+        policy, obs, act = self.policy, self.batch.obs[rows], self.batch.act[rows]
+        policy.check(self.theta, obs, act)
+        x = checked_obs(policy.function, self.theta, policy.inputs(obs))
         x = np.ascontiguousarray(x).reshape(-1)
         if isinstance(policy.distribution, Categorical):
             return x, np.ascontiguousarray(act, np.int64), np.empty((len(act), 0))

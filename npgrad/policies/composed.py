@@ -268,17 +268,20 @@ class ComposedPolicy:
         NonFinite
             If θ has a NaN or an infinity.
         """
-        require_theta(theta, self.n_params)
-        require_finite("theta", theta, "go back to the last θ that was finite, with a smaller step")
-        obs = np.asarray(obs)
-        require_shape("obs", obs, (None, self.n_obs))
-        act = np.asarray(act)
-        self.distribution.check_actions(act)
-        if len(act) != len(obs):
-            raise InvalidInput(f"act has {len(act)} rows and obs {len(obs)}; expected one action an observation")
+        obs, act = np.asarray(obs), np.asarray(act)
+        self.check(theta, obs, act)
         inputs, mask = self._split(obs)
         lin = self.function.at(theta, inputs, offsets)
         return ComposedLinearisation(lin, self._masked(lin.y, mask), self.distribution, act)
+
+    def check(self, theta: Array, obs: Array, act: Array) -> None:
+        """Raise what `at` raises, unless these are a θ, observations and latent actions of this policy."""
+        require_theta(theta, self.n_params)
+        require_finite("theta", theta, "go back to the last θ that was finite, with a smaller step")
+        require_shape("obs", obs, (None, self.n_obs))
+        self.distribution.check_actions(act)
+        if len(act) != len(obs):
+            raise InvalidInput(f"act has {len(act)} rows and obs {len(obs)}; expected one action an observation")
 
     def act(
         self, theta: Array, obs: Array, noise: Array | None = None, memory: Array | None = None

@@ -7,7 +7,7 @@ import pytest
 
 from npgrad import jit
 from npgrad.distributions import Categorical
-from npgrad.errors import InvalidInput
+from npgrad.errors import InvalidInput, NonFinite
 from npgrad.estimators import episode_scores, log_surrogate_gradient, one_pass, score_matrix
 from npgrad.estimators.one_pass import OnePass
 from npgrad.functions import MLP, Linear
@@ -123,16 +123,27 @@ def test_a_function_of_ones_own_is_not_taken_for_its_parent(kind):
     np.testing.assert_allclose(gradient, parents, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("compute", [score_matrix, lambda *given: log_surrogate_gradient(*given, np.ones(3))])
-def test_what_is_not_the_policys_is_refused(compute):
-    policy, theta, batch, _ = batch_of("softmax", "shared", "linear", [3], "float64")
-    for wrong, message in (
-        ((policy, theta, replace(batch, act=np.array([0, 7, 1]))), r"act\[1\] is 7"),
-        ((policy, theta, replace(batch, obs=np.ones((3, 2)), final_obs=np.ones((1, 2)))), "obs has shape"),
-        ((policy, theta[1:], batch), "theta has shape"),
+@pytest.mark.parametrize("compute", [score_matrix, episode_scores, log_surrogate_gradient])
+@pytest.mark.parametrize("function", ["linear", "mlp"])
+def test_what_is_not_the_policys_is_refused(function, compute, monkeypatch):
+    policy, theta, batch, _ = batch_of("softmax", "shared", function, [3], "float64", scaled=True)
+    wide, narrow = (replace(batch, obs=np.ones((3, d)), final_obs=np.ones((1, d))) for d in (2, 1))
+    psi = () if compute is score_matrix else (np.ones(3),)
+    for wrong, error, message in (
+        ((policy, theta, replace(batch, act=np.array([0, 7, 1]))), InvalidInput, r"act\[1\] is 7"),
+        ((policy, theta, wide), InvalidInput, "obs has shape"),
+        ((policy, theta, narrow), InvalidInput, r"obs has shape \(3, 1\)"),  # which a normaliser would widen
+        ((policy, theta[1:], batch), InvalidInput, "theta has shape"),
+        ((policy, theta[0], batch), InvalidInput, "theta has float64"),
+        ((policy, theta.tolist(), batch), InvalidInput, "theta has list"),
+        ((policy, theta.astype(theta.dtype.newbyteorder()), batch), InvalidInput, "theta has dtype [<>]f8"),
+        ((policy, np.where(theta == theta[1], np.inf, theta), batch), NonFinite, r"theta\[1\] is inf"),
     ):
-        with pytest.raises(InvalidInput, match=message):
-            compute(*wrong)
+        with pytest.raises(error, match=message) as raised:
+            compute(*wrong, *psi)
+        with pytest.raises(error) as without_it:
+            without(monkeypatch, compute, *wrong, *psi)
+        assert str(raised.value) == str(without_it.value)
 
 
 @pytest.mark.skipif(
