@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -185,7 +185,10 @@ class _Run:
             "eval/mean_reward": mean,
         }
         self.log.append(row)
-        self.agents.append(replace(agent, info={**agent.info, "algo": "dagger", "mean_return": mean}))
+        hyper = {**asdict(self.settings), **agent.info["hyperparameters"]}
+        known = {"algo": "dagger", "seed": self.seed, "hyperparameters": hyper}  # not those of the last fit alone
+        score = {"mean_return": mean, "eval_episodes": self.eval_episodes}
+        self.agents.append(replace(agent, info={**agent.info, **known, **score}))
         if self.progress is not None:
             self.progress(row)
         self._save()

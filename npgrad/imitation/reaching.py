@@ -112,7 +112,7 @@ def reach_goals(
         data = joined(parts)
         hindsight = relabel(data.batch, columns, which=settings.goals, copies=settings.copies, seed=key)
         cloned = clone(replace(data, batch=hindsight), policy, cloning, seed=key, theta=agent.theta)
-        agent = replace(cloned.agent, info={**cloned.agent.info, **info, "algo": "goals"})
+        agent = replace(cloned.agent, info={**cloned.agent.info, **info, "algo": "goals", "seed": seed})
         judged = rollout.episodes(
             agent.policy,
             agent.theta,

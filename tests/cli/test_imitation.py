@@ -107,7 +107,9 @@ def test_dagger_and_the_log_of_queries(npgrad, here):
     assert float(rows[-1]["dagger/queries"]) == data.n_steps
     assert rows[0]["dagger/disagreement"] == ""
     np.testing.assert_array_equal(data.batch.act, data.batch.obs[:, 2] + data.batch.obs[:, 3] > 0)
-    assert load_agent(folder / "agent.npz").info["algo"] == "dagger"
+    info = load_agent(folder / "agent.npz").info
+    assert (info["algo"], info["seed"], info["eval_episodes"]) == ("dagger", 0, 2)
+    assert info["hyperparameters"] == json.loads((folder / "config.json").read_text())["hyperparameters"]
     status, _, _ = npgrad("train", "CartPole-v1", "--init-from", folder, "--steps", 100, "--eval-every", 0, "--quiet")
     assert status == 0
 

@@ -18,6 +18,7 @@ def test_the_point_mass_gets_there():
     assert found.log[-1]["time/episodes"] == 20
     again = reach_goals("npgrad/PointMassGoals-v0", settings=few, seed=3)
     np.testing.assert_array_equal(found.agent.theta, again.agent.theta)
+    assert (found.agent.info["algo"], found.agent.info["seed"]) == ("goals", 3)
 
 
 def test_flat_observations_say_where_goals_are():
