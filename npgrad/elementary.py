@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["exp", "from_bits", "log", "sincos", "sincospi", "tanh", "to_bits"]
+__all__ = ["exp", "from_bits", "log", "log_or_nan", "sincos", "sincospi", "tanh", "to_bits"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -169,6 +169,27 @@ def log(x: Any) -> Any:
     # log m = 2s + s z p = f − (f²/2 − s (f²/2 + z p))
     h = 0.5 * f * f
     return n * _LN2_HI - ((h - (s * (h + z * p) + n * _LN2_LO)) - f)
+
+
+def log_or_nan(x: Any) -> Any:
+    """log x of normal positive doubles, to the bit; NaN of NaN, of which `log` makes a number.
+
+    Parameters
+    ----------
+    x : array or float
+        Normal positive doubles, or NaN, such as sums of e^y where y may have overflowed.
+
+    Returns
+    -------
+    array or float
+        log x.
+
+    Examples
+    --------
+    >>> float(log_or_nan(1.0)), float(log_or_nan(np.nan))
+    (0.0, nan)
+    """
+    return log(x) + 0.0 * x
 
 
 def _sincos_quarter(r: Any, q: Any) -> tuple[Any, Any]:

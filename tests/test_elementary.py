@@ -148,6 +148,8 @@ def test_log_error():
         ]
     )
     assert ulp_error(elementary.log(x), lambda v: mpmath.log(v) if v != 1 else mpmath.mpf(0), x) < 0.9
+    assert same_bits(elementary.log_or_nan(x), elementary.log(x))
+    assert np.isnan(elementary.log_or_nan(np.nan))
 
 
 def test_tanh_error():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..elementary import exp, log
+from ..elementary import exp, log_or_nan
 from ..jit import kernel
 from ..types import Array, FloatArray, IntArray
 
@@ -41,7 +41,7 @@ def softmax_rows(y: Array, act: IntArray, logp: Array, score: Array) -> None:
             score[low + r, a] += 1
             logp[low + r] = y[low + r, a] - largest[r]
         for r in range(size):
-            logp[low + r] -= log(total[r])  # 1 ≤ total ≤ n
+            logp[low + r] -= log_or_nan(total[r])  # 1 ≤ total ≤ n
 
 
 @kernel(
@@ -84,7 +84,7 @@ def softmax_draw(y: Array, noise: FloatArray, act: IntArray, logp: Array) -> Non
         a = 0
         for i in range(n - 1):
             a += p[i] <= noise[t, 0] * total
-        act[t], logp[t] = a, y[t, a] - largest - log(total)
+        act[t], logp[t] = a, y[t, a] - largest - log_or_nan(total)
 
 
 @kernel(

@@ -6,7 +6,7 @@ Arrays have one column a slot. Each loop runs over slots inside and does one thi
 from __future__ import annotations
 
 from .. import jit
-from ..elementary import exp, log
+from ..elementary import exp, log_or_nan
 from ..types import FloatArray
 
 __all__ = ["draw_gaussian", "draw_one_of_two", "draw_softmax", "hot_entry", "take_modes"]
@@ -42,7 +42,7 @@ def take_modes(y: FloatArray, act: FloatArray, logp: FloatArray, top: FloatArray
         for i in range(y.shape[1]):
             logp[i] += exp(y[k, i] - top[i])
     for i in range(y.shape[1]):
-        logp[i] = -log(logp[i])
+        logp[i] = -log_or_nan(logp[i])
 
 
 @jit.device
@@ -81,7 +81,7 @@ def draw_softmax(
         for i in range(y.shape[1]):
             logp[i] = y[k, i] if act[0, i] == k else logp[i]
     for i in range(y.shape[1]):
-        logp[i] = (logp[i] - top[i]) - log(total[i])
+        logp[i] = (logp[i] - top[i]) - log_or_nan(total[i])
 
 
 @jit.device
@@ -93,7 +93,7 @@ def draw_one_of_two(y: FloatArray, u: FloatArray, act: FloatArray, logp: FloatAr
         w = exp(less)
         beyond = u[0, i] * (1.0 + w) - (w if second else 1.0) >= 0.0
         act[0, i] = 1.0 if beyond else 0.0
-        logp[i] = (0.0 if beyond == second else less) - log(1.0 + w)
+        logp[i] = (0.0 if beyond == second else less) - log_or_nan(1.0 + w)
 
 
 @jit.device

@@ -77,6 +77,18 @@ def test_huge_logits_and_deviations_stay_finite(size):
     np.testing.assert_allclose(score[0], [0.5 / np.exp(log_std), -0.75], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("y", [[[np.nan, 1.0]], [[1.0, np.nan]], [[1.0, np.nan, 2.0]], [[np.nan] * 2]])
+def test_logits_that_are_not_numbers_have_no_probability(y, dtype):
+    y = np.array(y, dtype)
+    for a in range(y.shape[1]):
+        logp, score = by_kernel(Categorical(y.shape[1]), y, np.array([a]))
+        assert np.isnan(logp).all()
+        assert np.isnan(score).all()
+    ROWS[Categorical].draw(y, np.array([[0.5]]), np.empty(1, np.int64), logp)
+    assert np.isnan(logp).all()
+
+
 @pytest.mark.parametrize("action_space", [Discrete(3), Box(-1.0, 1.0, (2,))])
 @pytest.mark.parametrize("function", ["linear", "mlp"])
 def test_a_policy_and_its_twin(action_space, function):

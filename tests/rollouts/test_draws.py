@@ -53,6 +53,16 @@ def test_softmax(n):
     np.testing.assert_allclose(logp, pi.log_prob(y.T, act[0].astype(int)), rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize("bad", [0, 1])
+def test_logits_that_are_not_numbers_have_no_probability(bad):
+    """Of a policy that has overflowed: batches refuse a log π that is NaN, and would keep any number."""
+    y, u, act, of_two, of_modes = np.ones((2, 1)), np.full((1, 1), 0.5), np.empty((1, 1)), np.empty(1), np.empty(1)
+    y[bad] = np.nan
+    draw_one_of_two(y, u, act, of_two)
+    take_modes(y, act, of_modes, np.empty(1))
+    assert np.isnan([softmax(y, u)[1], of_two, of_modes]).all()
+
+
 def test_two_actions_the_short_way_to_the_bit():
     y, u = logits(2, seed=1)
     act, logp = np.empty((1, B)), np.empty(B)
