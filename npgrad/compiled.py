@@ -53,9 +53,9 @@ def compiled_function(function: Function) -> Function:
     match function:
         case MLP() if type(function) is MLP and jit.enabled() and all(map(jit.product_address, DTYPES.values())):
             return _compiled_mlp(function)
-        case Concatenated():
+        case Concatenated() if type(function) is Concatenated:  # what is derived may be made of other arguments
             return replace(function, parts=tuple(map(compiled_function, function.parts)))
-        case Featured():
+        case Featured() if type(function) is Featured:
             return replace(function, function=compiled_function(function.function))
     return function
 

@@ -34,7 +34,8 @@ def _count_alone() -> int:
     return 0
 
 
-ALONE = _count_alone() if hasattr(sys, "getrefcount") else 0  # 0: nobody counts
+# 0: nobody counts. The list, the loop and the call: a debugger that looks on now, and later does not, is one too many.
+ALONE = min(_count_alone(), 3) if hasattr(sys, "getrefcount") else 0
 
 
 class Memory(threading.local):

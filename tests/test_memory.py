@@ -1,6 +1,8 @@
 """Recycled memory: never lent twice, from any thread, and given back with the last view."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -44,6 +46,24 @@ def test_given_back_with_the_last_view():
     assert other.ctypes.data != place
     del view
     assert own.array((290, 300), np.float32).ctypes.data == place
+
+
+LOOKED_AT = """
+import sys
+def look(frame, event, argument):
+    frame.f_locals  # holds what the frame holds
+    return look
+sys.settrace(look)
+from npgrad.memory import Memory
+sys.settrace(None)
+own = Memory()
+held = own.array((300, 300))
+assert own.array((300, 300)).ctypes.data != held.ctypes.data
+"""
+
+
+def test_a_debugger_that_saw_the_import_is_nobody_who_holds_memory():
+    subprocess.run([sys.executable, "-c", LOOKED_AT], check=True)
 
 
 def test_what_outlives_its_thread_is_still_held():

@@ -1,5 +1,7 @@
 """log p, scores and draws by kernels against the distributions themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from npgrad.compiled import ROWS, CompiledPolicy, compiled_policy
 from npgrad.distributions import Categorical, DiagonalGaussian
-from npgrad.functions import Constant
+from npgrad.functions import MLP, Concatenated, Constant
 from npgrad.kernels.rows import BLOCK
 from npgrad.policies import ComposedPolicy, make_policy
 from npgrad.spaces import Box, Discrete
@@ -110,6 +112,22 @@ def test_a_policy_and_its_twin(action_space, function):
     v = rng.normal(size=len(theta))
     np.testing.assert_allclose(lin.fisher_vp(v, w), twin.fisher_vp(v, w), rtol=1e-10, atol=1e-10)
     assert type(policy) is ComposedPolicy  # what is saved
+
+
+class _MeanAndDeviation(Concatenated):
+    """A function of one's own, with arguments of its own."""
+
+    def __init__(self, d, k):
+        super().__init__((MLP(d, k, hidden=(3,)), Constant(d, k)))
+
+
+def test_functions_of_ones_own_are_left_as_they_are():
+    rng, policy = np.random.default_rng(0), make_policy((Box(-1.0, 1.0, (4,)), Box(-1.0, 1.0, (2,))), "mlp")
+    own = replace(policy, function=_MeanAndDeviation(4, 2))
+    assert compiled_policy(own).function is own.function
+    theta, obs, act = own.init(rng), rng.normal(size=(3, 4)), rng.normal(size=(3, 2))
+    log_prob = compiled_policy(own).at(theta, obs, act).log_prob
+    np.testing.assert_allclose(log_prob, own.at(theta, obs, act).log_prob, rtol=1e-13)
 
 
 def test_other_distributions_have_their_own_rows():
