@@ -9,13 +9,17 @@ import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import click
 
 from ..errors import InvalidInput, UnknownName
 
-__all__ = ["Setting", "flag_of", "given_by", "import_from_here", "options_of", "pairs_of", "seeds_of", "value_of"]
+__all__ = [
+    "Setting", "flag_of", "given_by", "import_from_here", "in_a_folder", "options_of", "pairs_of", "seeds_of",
+    "value_of",
+]  # fmt: skip
 
 
 if TYPE_CHECKING:
@@ -95,6 +99,13 @@ def import_from_here() -> None:
     """Let modules beside the user be found, as `python -m` does."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+
+
+def in_a_folder(ctx: click.Context, param: click.Parameter, file: Path | None) -> Path | None:
+    """Refuse a file that could not be written, before the work that it is to hold."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise click.UsageError(f"{param.opts[0]} {file}: there is no folder {file.absolute().parent}", ctx)
+    return file
 
 
 def flag_of(field: Field[Any]) -> str:

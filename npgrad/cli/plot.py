@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .app import debug_option
+from .options import in_a_folder
 
 __all__ = ["plot"]
 
@@ -15,7 +16,9 @@ __all__ = ["plot"]
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--column", metavar="NAME", help="Of progress.csv, as approx_kl.  [default: return, or loss]")
 @click.option("--statistic", default="mean", metavar="mean|iqm", help="Over runs; iqm: interquartile mean.")
-@click.option("--out", default="plot.png", type=click.Path(path_type=Path), help="A .png, .svg or .pdf.")
+@click.option(
+    "--out", default="plot.png", type=click.Path(path_type=Path), callback=in_a_folder, help="A .png, .svg or .pdf."
+)
 @click.option("--title", help="By default the environment.")
 @debug_option
 def plot(folders: tuple[Path, ...], column: str | None, statistic: str, out: Path, title: str | None) -> None:

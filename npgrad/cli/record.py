@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from .app import debug_option
-from .options import Setting, import_from_here
+from .options import Setting, import_from_here, in_a_folder
 
 if TYPE_CHECKING:
     from ..data import Actor, Demonstrations
@@ -22,7 +22,13 @@ FILE = "demonstrations.npz"
 @click.command("record", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("actor", metavar="DIR|MODULE:FUNCTION")
 @click.option("--episodes", type=Setting(int, least=1), default="25", help="How many.  [default: 25]")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help=f"By default DIR/{FILE}, or {FILE} here.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=in_a_folder,
+    help=f"By default DIR/{FILE}, or {FILE} here.",
+)
 @click.option("--env", metavar="ID", help="Another environment than the agent was trained in; a function needs one.")
 @click.option("--seed", type=Setting(int, least=0), default="0", help="Of the episodes.  [default: 0]")
 @click.option("--stochastic", is_flag=True, help="An agent draws its actions; otherwise it takes the most likely one.")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .app import debug_option
-from .options import Setting
+from .options import Setting, in_a_folder
 
 __all__ = ["variance"]
 
@@ -25,7 +25,13 @@ __all__ = ["variance"]
 @click.option("--batch-episodes", type=Setting(int, least=2), default="8", help="Episodes a batch.  [default: 8]")
 @click.option("--seed", type=Setting(int, least=0), default="0", help="Of policy and episodes.  [default: 0]")
 @click.option("--no-exact", is_flag=True, help="Leave out exact values.")
-@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Also draw a picture.")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    help="Also draw a picture.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @debug_option
 @click.pass_context

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from .app import debug_option
-from .options import Setting
+from .options import Setting, in_a_folder
 
 __all__ = ["verify"]
 
@@ -25,7 +25,13 @@ MANY = 40  # statements
 @click.option("--seed", type=Setting(int, least=0), default="0", help="Of the random problems.  [default: 0]")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 @click.option("--explain", "explained", is_flag=True, help="Print derivations, with their numbers.")
-@click.option("--certificate", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Also write FILE.")
+@click.option(
+    "--certificate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    help="Also write FILE.",
+)
 @click.option("--import", "modules", metavar="MODULE", multiple=True, help="Of yours, with statements of your own.")
 @click.option("--processes", type=Setting(int, least=1), help="How many share the work.  [default: up to 2]")
 @debug_option
@@ -49,8 +55,6 @@ def verify(
     from ..verify import CATALOGUE, Result, explain, run_each, write_certificate
     from ..verify.report import header, summary, table_row
 
-    if certificate is not None and not certificate.absolute().parent.is_dir():
-        raise click.UsageError(f"--certificate {certificate}: there is no folder {certificate.absolute().parent}", ctx)
     if modules and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     for module in modules:

@@ -9,14 +9,20 @@ from pathlib import Path
 import click
 
 from .app import debug_option
-from .options import Setting
+from .options import Setting, in_a_folder
 
 __all__ = ["watch"]
 
 
 @click.command("watch", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("path", metavar="DIR", type=click.Path(exists=True, path_type=Path))
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="A .gif or .mp4; otherwise on the screen.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=in_a_folder,
+    help="A .gif or .mp4; otherwise on the screen.",
+)
 @click.option("--episodes", type=Setting(int, least=1), default="1", help="How many.  [default: 1]")
 @click.option("--seed", type=Setting(int, least=0), default="0", help="As of npgrad eval.  [default: 0]")
 @click.option("--stochastic", is_flag=True, help="Draw actions; otherwise the most likely one is taken.")

@@ -110,7 +110,7 @@ def test_wrong_usage(runs, tmp_path, monkeypatch):
         (["plot", "a", "--column", "approx_lk"], 2, "did you mean 'approx_kl'"),
         (["plot", "a", "--statistic", "median"], 2, "statistic is 'median'"),
         (["plot", "a", "--out", "a.bmp"], 2, "ends in one of"),
-        (["plot", "a", "--out", "nowhere/a.png"], 1, "nowhere"),
+        (["plot", "a", "--out", "nowhere/a.png"], 2, "--out nowhere/a.png: there is no folder"),
         (["compare", "a"], 2, "Missing argument"),
         (["compare", "a", "nowhere"], 2, "does not exist"),
         (["compare", "a", "empty"], 1, "is no run folder"),
@@ -119,6 +119,9 @@ def test_wrong_usage(runs, tmp_path, monkeypatch):
         (["watch", "empty", "--out", "a.gif"], 1, "it is no run folder"),
         (["watch", "a/seed0", "--out", "a.avi"], 2, "ends in .gif or .mp4"),
         (["watch", "a/seed0", "--env", "Acrobot-v1", "--out", "a.gif"], 2, "observation_space of Acrobot-v1"),
+        (["watch", "a/seed0", "--out", "nowhere/a.gif"], 2, "--out nowhere/a.gif: there is no folder"),
+        (["record", "a/seed0", "--out", "nowhere/a.npz"], 2, "--out nowhere/a.npz: there is no folder"),
+        (["variance", "CartPole-v1", "--plot", "nowhere/a.png"], 2, "--plot nowhere/a.png: there is no folder"),
         (["info", "empty"], 1, "it is no run folder"),
         (["info", "foreign/progress.csv"], 1, "is no agent file"),
     ):
