@@ -84,6 +84,8 @@ class Setting(_ParamType):
             if not number.is_integer():
                 raise ValueError(f"'{text}' is no whole number")
             number = int(text) if text.strip("+-").isdecimal() else int(number)  # 1e6 is one million
+        elif math.isnan(number):
+            raise ValueError(f"'{text}' is no number")
         if self.least is not None and not number >= self.least:
             raise ValueError(f"{text} is not allowed, expected {self.least:g} or more")
         return number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -97,8 +98,10 @@ def new_plan(
 
 def _require_sense(given: Mapping[str, Any], settings: TrainSettings, hyper: Mapping[str, Any]) -> None:
     """Raise if two things that were asked for contradict each other."""
-    if settings.minutes is not None and not settings.minutes > 0:
-        raise InvalidInput(f"minutes is {settings.minutes:g}, expected more than 0")
+    if settings.minutes is not None and not 0 < settings.minutes < math.inf:
+        raise InvalidInput(f"minutes is {settings.minutes:g}, expected more than 0, and an end")
+    if not settings.seed < 2**64:
+        raise InvalidInput(f"seed is {settings.seed}, expected 0 <= seed < 2**64")
     falls = hyper.get("learning_rate_schedule", "constant") != "constant" and hyper.get("schedule_steps") is None
     if falls and settings.total_timesteps == NO_END:
         raise InvalidInput(
