@@ -45,6 +45,8 @@ class Networks:
 def networks_of(policy: Policy, value: ValueFit) -> Networks | None:
     """The networks, or None: linear functions and perceptrons, softmax or Gaussian, no normaliser or mask are taken.
 
+    What is derived from these may be anything.
+
     Examples
     --------
     >>> from npgrad.policies import make_policy
@@ -58,16 +60,16 @@ def networks_of(policy: Policy, value: ValueFit) -> Networks | None:
     if head is None or not isinstance(policy, ComposedPolicy) or policy.normaliser is not None:
         return None
     function, log_std, given = policy.function, kernels.FROM_NET, np.zeros(0)
-    if isinstance(function, Concatenated) and len(function.parts) == 2:
+    if type(function) is Concatenated and len(function.parts) == 2:
         function, tail = function.parts
-        if isinstance(tail, Fixed):
+        if type(tail) is Fixed:
             log_std, given = kernels.GIVEN, np.asarray(tail.at(np.zeros(0), np.zeros((1, tail.n_in))).y[0])
-        elif isinstance(tail, Constant):
+        elif type(tail) is Constant:
             log_std = kernels.FROM_THETA
         else:
             return None
     quadratic, critic = False, value.function
-    if isinstance(critic, Featured) and isinstance(critic.features, QuadraticFeatures) and value.with_time:
+    if type(critic) is Featured and type(critic.features) is QuadraticFeatures and value.with_time:
         quadratic, critic = True, critic.function
     layers, v_layers = _layers(function), _layers(critic)
     if layers is None or v_layers is None or not layers[2] or value.with_time != quadratic:
@@ -82,8 +84,8 @@ def networks_of(policy: Policy, value: ValueFit) -> Networks | None:
 
 def _layers(f: Function) -> tuple[IntArray, int, bool] | None:
     """Widths, φ, and whether there are biases."""
-    if isinstance(f, Linear):
+    if isinstance(f, Linear) and type(f) is Linear:
         return np.array([f.n_in, f.n_out]), IDENTITY, f.bias
-    if isinstance(f, MLP):
+    if isinstance(f, MLP) and type(f) is MLP:
         return np.array([f.n_in, *f.hidden, f.n_out]), ACTIVATIONS[f.activation], True
     return None

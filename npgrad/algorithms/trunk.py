@@ -89,9 +89,9 @@ def trunk_of(policy: Policy, vf_coef: float) -> SharedTrunk:
     (40, 9)
     """
     function: Function | None = policy.function if isinstance(policy, ComposedPolicy) else None
-    if isinstance(function, Concatenated):
+    if type(function) is Concatenated:
         function = function.parts[0]
-    if not isinstance(function, MLP) or not function.hidden:
+    if not isinstance(function, MLP) or type(function) is not MLP or not function.hidden:
         raise InvalidInput("shared_trunk takes a policy that is a perceptron with hidden layers; choose policy='mlp'")
     shared = sum(layer.n_params for layer in function.layers[:-1])
     value = MLP(function.n_in, 1, hidden=function.hidden, activation=function.activation, last_scale=1.0)

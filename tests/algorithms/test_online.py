@@ -1,12 +1,16 @@
 """Learning from single transitions: compiled and in NumPy the same, and along an episode what GAE says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from npgrad.algorithms.networks import networks_of
 from npgrad.algorithms.online import Online, OnlineLearner, Rule
 from npgrad.algorithms.value import value_function
 from npgrad.critics import gae
 from npgrad.errors import InvalidInput
+from npgrad.functions import MLP, Linear
 from npgrad.policies import make_policy
 from npgrad.spaces import Box, Discrete, MultiBinary
 
@@ -114,6 +118,19 @@ def test_any_environment_and_policy():
     for _ in range(3):
         learner.update(obs, learner.act(obs), 1.0, obs, False)
     assert np.isfinite(learner.theta).all()
+
+
+@pytest.mark.parametrize("kind", [Linear, MLP])
+def test_a_function_of_ones_own_is_not_taken_for_its_parent(kind):
+    class Mine(kind):
+        def at(self, theta, obs, offsets=None):
+            return super().at(theta, -np.asarray(obs), offsets)
+
+    policy = make_policy((OBSERVED, Discrete(3)), "linear")
+    value = value_function(policy, "linear", ())
+    assert networks_of(replace(policy, function=kind(3, 3)), value) is not None
+    assert networks_of(replace(policy, function=Mine(3, 3)), value) is None
+    assert networks_of(policy, replace(value, function=Mine(3, 1))) is None
 
 
 def test_what_it_refuses():

@@ -1,5 +1,7 @@
 """A trunk that policy and critic share: V reads the policy's hidden layers, and one step climbs both."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from npgrad.algorithms import ALGORITHMS
 from npgrad.algorithms.trunk import trunk_of
 from npgrad.critics import gae, n_step_return
 from npgrad.errors import InvalidInput
+from npgrad.functions import MLP
 from npgrad.policies import make_policy
 from npgrad.spaces import Box, Discrete
 
@@ -95,7 +98,13 @@ def test_advantages_of_one_n_and_all_steps(settings, n):
         np.testing.assert_allclose(gae(batch, values, 0.99, 1.0), expected, atol=1e-12)
 
 
+class _Mine(MLP):
+    """What is derived from a perceptron may do anything with its layers."""
+
+
 def test_what_it_refuses():
+    with pytest.raises(InvalidInput, match="choose policy='mlp'"):
+        trunk_of(replace(POLICIES["softmax"], function=_Mine(3, 2, hidden=(4,))), 0.5)
     with pytest.raises(InvalidInput, match="choose policy='mlp'"):
         make("a2c", policy="linear", policy_kwargs=None)
     with pytest.raises(InvalidInput, match="vf_coef is 0"):
