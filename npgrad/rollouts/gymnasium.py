@@ -118,7 +118,12 @@ class GymnasiumRollout:
     @cached_property
     def n_masked(self) -> int:
         """Columns of obs that are a mask."""
-        _, info = self._spare[0].reset(seed=0)
+        try:
+            given = self._spare[0].reset(seed=0)
+        except Exception as error:
+            what = f"the environment raised {type(error).__name__}: {error} in reset"
+            raise EnvironmentFailure(f"{self.env_id}, reset seed 0: {what}") from error
+        info = given[1] if isinstance(given, tuple) and len(given) == 2 else {}  # the first episode says what is wrong
         return len(info["action_mask"]) if "action_mask" in info else 0
 
     def episodes(

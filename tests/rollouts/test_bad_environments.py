@@ -69,6 +69,12 @@ def test_faults_are_named(how, error, message):
         rollout.episodes(policy, np.zeros(policy.n_params), seed=0, first=0, count=3)
 
 
+def test_faults_are_named_where_a_mask_is_looked_for():
+    with pytest.raises(EnvironmentFailure, match=r"reset seed 0: the environment raised KeyError: 'lost' in reset"):
+        GymnasiumRollout(lambda: Broken("reset")).n_masked  # noqa: B018
+    assert GymnasiumRollout(lambda: Broken("older gym's reset")).n_masked == 0  # its first episode says what it lacks
+
+
 def test_a_sound_environment_passes():
     rollout = GymnasiumRollout(lambda: Broken("not"), n_envs=2)
     policy = make_policy(rollout, "linear")
