@@ -158,9 +158,10 @@ def run(plan: Plan, model: Any) -> None:
     result = train_in(folder, plan, model)
     say(_summary(plan, result, folder))
     if model.workers is not None and model.workers.widest < model.workers.most:
+        by_steps = plan.hyper.get("n_steps") is not None
         say(
             f"workers   at most {model.workers.widest} of {model.workers.most} had something to do: "
-            "fewer --n-envs or more --n-episodes, or more --n-blocks, make more units"
+            f"{'more --n-blocks' if by_steps else 'fewer --n-envs or more --n-episodes'} make more units"
         )
 
 

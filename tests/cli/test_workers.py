@@ -159,6 +159,19 @@ def test_a_signal_leaves_a_whole_run_and_nobody_behind(name, executor, tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ([], "fewer --n-envs or more --n-episodes make more units"),
+        (["--algo", "a2c", "--n-steps", "8"], "had something to do: more --n-blocks make more units"),
+    ],
+    ids=["episodes", "steps"],
+)
+def test_what_gives_idle_workers_something_to_do(flags, says, tmp_path):
+    result = npgrad(*TRAIN[:3], 100, *flags, "--eval-every", 0, "--workers", 2, "--out", tmp_path / "run")
+    assert (result.returncode, says in result.stdout) == (0, True), result
+
+
 def test_bad_flags():
     result = npgrad("train", "CartPole-v1", "--executor", "dusk")
     assert result.returncode == 2
