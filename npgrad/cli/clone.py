@@ -157,6 +157,7 @@ def evaluated(agent: Agent, env: str, n_episodes: int) -> tuple[dict[str, Any], 
     """The agent's score, and a line that says it; neither where nobody knows the environment."""
     from ..errors import NpgradError
     from ..training import evaluate_policy, summarise
+    from ..training.evaluation import rounded
 
     if not env or not n_episodes:
         return {}, ""
@@ -165,8 +166,8 @@ def evaluated(agent: Agent, env: str, n_episodes: int) -> tuple[dict[str, Any], 
         found = summarise(*evaluate_policy(agent, env, n_episodes, True, 0, True, kwargs))
     except NpgradError as error:  # the clone is of use all the same
         return {}, f"return    unknown: {error}"
-    low, high = found["ci95"]
-    line = f"return    {found['mean_return']:.1f}  (95% interval {low:.1f} to {high:.1f}; {n_episodes} greedy episodes)"
+    mean, low, high = rounded(found["mean_return"], *found["ci95"])
+    line = f"return    {mean}  (95% interval {low} to {high}; {n_episodes} greedy episodes)"
     return {"mean_return": found["mean_return"], "ci95": found["ci95"], "eval_episodes": n_episodes}, line
 
 

@@ -49,13 +49,15 @@ def compare(first: Path, second: Path, episodes: int | None, seed: int, as_json:
 
 
 def _text(summary: dict[str, Any], first: Path, second: Path) -> str:
+    from ..training.evaluation import rounded
+
     width = max(len(str(first)), len(str(second)))
     lines = [summary["env"]]
     for path, side in ((first, summary["first"]), (second, summary["second"])):
-        low, high = side["ci95"]
+        mean, iqm, least, most = rounded(side["mean"], side["iqm"], *side["ci95"])
         lines.append(
-            f"{path!s:<{width}}  {side['scores']} {summary['over']}, mean {side['mean']:.1f} "
-            f"(95% interval {low:.1f} to {high:.1f}), IQM {side['iqm']:.1f}"
+            f"{path!s:<{width}}  {side['scores']} {summary['over']}, mean {mean} "
+            f"(95% interval {least} to {most}), IQM {iqm}"
         )
     low, high = summary["probability_ci95"]
     p, better = summary["probability_of_improvement"], "neither is surely better"
@@ -64,6 +66,6 @@ def _text(summary: dict[str, Any], first: Path, second: Path) -> str:
     if high < 0.5 - 1e-9:
         better = f"{second} is better"
     lines.append(f"P({first} better) {p:.2f} (95% interval {low:.2f} to {high:.2f}): {better}")
-    low, high = summary["difference_ci95"]
-    lines.append(f"difference of means {summary['difference']:.1f} (95% interval {low:.1f} to {high:.1f})")
+    off, least, most = rounded(summary["difference"], *summary["difference_ci95"])
+    lines.append(f"difference of means {off} (95% interval {least} to {most})")
     return "\n".join(lines)

@@ -64,6 +64,7 @@ def dagger(
     from ..imitation import dagger as aggregated
     from ..policies import make_policy
     from ..rollouts import make_rollout
+    from ..training.evaluation import rounded
 
     import_from_here()
     settings, cloning, options = (chosen(ctx, k, values) for k in (DaggerSettings, CloningSettings, PolicySettings))
@@ -78,9 +79,10 @@ def dagger(
         folder.log(logged(row))
         if not quiet:
             i, beta, queries, rows, off, mean = (row[name] for name in COLUMNS)
+            (score,) = rounded(mean)
             apart = "" if off != off else f"  disagreement {off:.3f}"
             click.echo(
-                f"fit {i:2.0f}  return {mean:7.1f}  rows {rows:7,.0f}  asked {queries:7,.0f}  β {beta:.2f}{apart}"
+                f"fit {i:2.0f}  return {score:>7}  rows {rows:7,.0f}  asked {queries:7,.0f}  β {beta:.2f}{apart}"
             )
 
     def save(demonstrations: Demonstrations, agent: Agent) -> None:
@@ -108,6 +110,6 @@ def dagger(
         folder.close()
     if not quiet:
         mean, n = found.agent.info["mean_return"], len(found.log)
-        click.echo(f"return    {mean:.1f}  ({eval_episodes} greedy episodes, best of {n} fits)")
+        click.echo(f"return    {rounded(mean)[0]}  ({eval_episodes} greedy episodes, best of {n} fits)")
         click.echo(f"folder    {folder.path}")
         click.echo(f"train on  npgrad train {env} --init-from {folder.path}")

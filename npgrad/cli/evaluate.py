@@ -51,10 +51,12 @@ def evaluate(
 
 
 def _line(summary: dict[str, Any], env_id: str) -> str:
-    low, high = summary["ci95"]
+    from ..training.evaluation import rounded
+
+    mean, std, low, high = rounded(summary["mean_return"], summary["std_return"], *summary["ci95"])
     how = "greedy" if summary["deterministic"] else "stochastic"
     return (
-        f"{env_id}: return {summary['mean_return']:.1f} ± {summary['std_return']:.1f}, "
-        f"95% interval {low:.1f} to {high:.1f}, "
+        f"{env_id}: return {mean} ± {std}, "
+        f"95% interval {low} to {high}, "
         f"{summary['episodes']} {how} episodes of {summary['mean_length']:.1f} steps"
     )

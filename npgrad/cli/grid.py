@@ -80,6 +80,8 @@ def run_sweep(
     WorkerFailure
         If workers are lost again and again.
     """
+    from ..training.evaluation import rounded
+
     tell = say or (lambda _line: None)
     _claim(folder, settings)
     units = [
@@ -97,7 +99,7 @@ def run_sweep(
             line = f"failed: {result}"
         else:
             steps, seconds, score, note = result
-            shown = "–" if score is None else f"{score:.1f}"
+            shown = "–" if score is None else rounded(score)[0]
             line = f"{steps:>12,} steps {seconds:>8.1f} s {shown:>10}  {note}".rstrip()
         tell(f"{len(results):>4}/{len(units)}  {settings[unit.setting].label:<{width}}  seed {unit.seed:<4} {line}")
 
@@ -172,12 +174,14 @@ def summarised(scores: Mapping[str, Sequence[float]], resampling_seed: int = 0) 
 
 
 def _table(rows: Sequence[Row]) -> str:
+    from ..training.evaluation import rounded
+
     width = max(len("setting"), *(len(row.setting) for row in rows))
     first = rows[0].setting
     head = f"{'setting':<{width}} {'seeds':>6} {'mean':>9} {'95% interval':>20} {'IQM':>9} {'95% interval':>20}"
     lines = [head + ("   P(better than the first)" if len(rows) > 1 else "")]
     for row in rows:
-        shown = [f"{x[0]:>9.1f} {f'{x[1]:.1f} to {x[2]:.1f}':>20}" for x in (row.mean, row.iqm)]
+        shown = [f"{mean:>9} {f'{low} to {high}':>20}" for mean, low, high in (rounded(*row.mean), rounded(*row.iqm))]
         line = f"{row.setting:<{width}} {row.seeds:>6} {shown[0]} {shown[1]}"
         if row.setting != first:
             line += f"   {row.better[0]:.2f}  ({row.better[1]:.2f} to {row.better[2]:.2f})"

@@ -75,10 +75,13 @@ def record(
 
 def line_of(demonstrations: Demonstrations) -> str:
     """Demonstrations in a line."""
+    from ..training.evaluation import rounded
+
     R = demonstrations.batch.returns()
+    mean, std = rounded(R.mean(), R.std())
     return (
         f"{demonstrations.info.get('env_id', 'demonstrations')}: {demonstrations.n_episodes} episodes, "
-        f"{demonstrations.n_steps:,} steps, return {R.mean():.1f} ± {R.std():.1f}"
+        f"{demonstrations.n_steps:,} steps, return {mean} ± {std}"
     )
 
 

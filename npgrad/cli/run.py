@@ -212,16 +212,18 @@ def versions() -> dict[str, str]:
 
 
 def _summary(plan: Plan, result: TrainingResult, folder: RunFolder) -> str:
+    from ..training.evaluation import rounded
+
     lines = []
     if result.best is not None:
         best = result.best.result
-        low, high = best.interval
+        mean, low, high = rounded(best.mean_return, *best.interval)
         lines.append(
-            f"return    {best.mean_return:.1f}  (95% interval {low:.1f} to {high:.1f}; "
+            f"return    {mean}  (95% interval {low} to {high}; "
             f"{len(best.returns)} greedy episodes, best of {len(result.evaluations)} evaluations)"
         )
     elif result.recent_return is not None:
-        lines.append(f"return    {result.recent_return:.1f}  (last training episodes; no evaluation yet)")
+        lines.append(f"return    {rounded(result.recent_return)[0]}  (last training episodes; no evaluation yet)")
     lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{why_it_ended(plan, result, folder)}")
     lines.append(f"folder    {folder.path}")
     lines.append(f"evaluate  npgrad eval {folder.path}")

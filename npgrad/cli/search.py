@@ -90,6 +90,8 @@ def run_search(search: Search, *, trials: int, minutes: float | None, quiet: boo
         raise MissingExtra("npgrad tune needs optuna; pip install 'npgrad[tune]'") from error
     from optuna.trial import TrialState
 
+    from ..training.evaluation import rounded
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _study(search)
     until = None if minutes is None else time.monotonic() + 60 * minutes
@@ -108,7 +110,7 @@ def run_search(search: Search, *, trials: int, minutes: float | None, quiet: boo
             raise
         study.tell(trial, score, state=TrialState.COMPLETE if score is not None else TrialState.PRUNED)
         if not quiet:
-            shown = f"{score:9.1f}" if score is not None else "cut short"
+            shown = f"{rounded(score)[0]:>9}" if score is not None else "cut short"
             click.echo(
                 f"{trial.number:>5}  {shown}  {time.monotonic() - began:6.1f} s  {_named(values)}  {note}".rstrip()
             )

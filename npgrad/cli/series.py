@@ -146,22 +146,24 @@ HEAD = f"{'seed':>6}{'steps':>13}{'seconds':>10}{'return':>10}   95% interval"
 
 
 def _line(row: _Row) -> str:
-    score = "–" if row.score is None else f"{row.score:.1f}"
-    interval = f"{row.interval[0]:.1f} to {row.interval[1]:.1f}" if row.interval else ""
+    from ..training.evaluation import rounded
+
+    score = "–" if row.score is None else rounded(row.score)[0]
+    interval = " to ".join(rounded(*row.interval)) if row.interval else ""
     return f"{row.seed:>6}{row.steps:>13,}{row.seconds:>10.1f}{score:>10}   {interval:<20} {row.note}".rstrip()
 
 
 def _table(rows: Sequence[_Row]) -> list[str]:
     """Over the seeds: mean with its interval, interquartile mean."""
-    from ..training.evaluation import interquartile_mean, mean_interval
+    from ..training.evaluation import interquartile_mean, mean_interval, rounded
 
     scores = [row.score for row in rows if row.score is not None]
     if not scores:
         return []
-    low, high = mean_interval(scores, seed=0)
-    mean, n = sum(scores) / len(scores), len(scores)
+    n, ends = len(scores), mean_interval(scores, seed=0)
+    mean, iqm, low, high = rounded(sum(scores) / n, interquartile_mean(scores), *ends)
     return [
-        f"mean      {mean:.1f}  (95% interval {low:.1f} to {high:.1f}, over {n} seeds)",
-        f"IQM       {interquartile_mean(scores):.1f}",
+        f"mean      {mean}  (95% interval {low} to {high}, over {n} seeds)",
+        f"IQM       {iqm}",
         f"steps     {sum(row.steps for row in rows):,} in {sum(row.seconds for row in rows):.1f} s",
     ]

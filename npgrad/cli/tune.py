@@ -69,6 +69,7 @@ def tune(
     most of it is searched around there. The folder holds best.json for npgrad train --config, and what goes on when
     the command is given again. Several of them may work on one folder.
     """
+    from ..training.evaluation import rounded
     from .search import Search, run_search
 
     given = given_by(ctx, values)
@@ -97,8 +98,9 @@ def tune(
         click.echo(f"no trial has come to its end; more of them: npgrad tune … --out {path}")
         return
     flags = " ".join(_flag(name, value) for name, value in found.values.items())
+    (best,) = rounded(found.score)
     click.echo(
-        f"best      {found.score:.1f}  (mean over {len(asked.seeds)} seeds; trial {found.number} of {found.n_trials}, "
+        f"best      {best}  (mean over {len(asked.seeds)} seeds; trial {found.number} of {found.n_trials}, "
         f"{found.n_pruned} cut short)\nsettings  {flags}\ntrain     npgrad train --config {path / 'best.json'}"
     )
 

@@ -31,6 +31,7 @@ __all__ = ["watch"]
 def watch(path: Path, out: Path | None, episodes: int, seed: int, stochastic: bool, env: str | None) -> None:
     """Watch the agent in the run folder DIR, or in an agent file, in Gymnasium's original of its environment."""
     from ..errors import InvalidInput
+    from ..training.evaluation import rounded
     from ..training.video import film, has_display, show
     from .run import agent_at
 
@@ -49,6 +50,6 @@ def watch(path: Path, out: Path | None, episodes: int, seed: int, stochastic: bo
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     for i, (r, n) in enumerate(zip(returns, lengths, strict=True)):
-        click.echo(f"episode {i}: return {r:.1f} in {n} steps")
+        click.echo(f"episode {i}: return {rounded(r)[0]} in {n} steps")
     if out is not None:
         click.echo(str(out))

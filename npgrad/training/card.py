@@ -15,6 +15,7 @@ from ..functions import MLP, Concatenated, Constant, Fixed, Function, Linear
 from ..policies import ComposedPolicy
 from ..spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Space, Tuple
 from ..spaces.kinds import spread
+from .evaluation import rounded
 
 __all__ = ["an_observation", "card", "card_text", "seconds_per_action", "short_function", "short_space"]
 
@@ -80,10 +81,10 @@ def card_text(facts: Mapping[str, Any], usual: Mapping[str, Any] | None = None) 
     origin.append(f"{get('timesteps'):,} timesteps" if get("timesteps") else None)
     lines.append(("from", ", ".join(str(x) for x in origin if x) or "unknown"))
     if get("mean_return") is not None:
-        low, high = get("ci95") or (None, None)
-        interval = f"95% interval {low:.1f} to {high:.1f}; " if low is not None else ""
+        mean, *ends = rounded(facts["mean_return"], *(get("ci95") or ()))
+        interval = f"95% interval {' to '.join(ends)}; " if ends else ""
         episodes = f"{get('eval_episodes', 'some')} greedy episodes"
-        lines.append(("score", f"{get('mean_return'):.1f}  ({interval}{episodes})"))
+        lines.append(("score", f"{mean}  ({interval}{episodes})"))
     else:
         lines.append(("score", "not evaluated"))
     for name, called in (("env_kwargs", "made with"), ("hyperparameters", "settings"), ("versions", "versions")):

@@ -16,7 +16,7 @@ from ..errors import InvalidInput
 from ..types import FloatArray, IntArray
 from ..validation import require_finite, require_positive
 
-__all__ = ["EvaluationResult", "evaluate_policy", "interquartile_mean", "mean_interval", "summarise"]
+__all__ = ["EvaluationResult", "evaluate_policy", "interquartile_mean", "mean_interval", "rounded", "summarise"]
 
 RESAMPLES = 10_000
 
@@ -58,6 +58,18 @@ class EvaluationResult:
     def interval(self) -> tuple[float, float]:
         """95 % interval of the mean return, by the bootstrap."""
         return mean_interval(self.returns, seed=0)
+
+
+def rounded(*returns: float) -> tuple[str, ...]:
+    """Returns in words: one digit behind the point, three where all are small, as those of a game won or lost are.
+
+    Examples
+    --------
+    >>> rounded(499.96, 0.04), rounded(0.7412, 0.735, 0.7468)
+    (('500.0', '0.0'), ('0.741', '0.735', '0.747'))
+    """
+    digits = 1 if max(map(abs, returns)) >= 10 else 3
+    return tuple(f"{r:.{digits}f}" for r in returns)
 
 
 def interquartile_mean(values: npt.ArrayLike) -> float:

@@ -50,6 +50,15 @@ def test_train_then_eval(npgrad, tmp_path):
     assert len(out.splitlines()) == 1
 
 
+def test_small_returns_have_more_digits(npgrad):
+    """A lake crossed one time in ten is neither one crossed never nor one in five."""
+    out = npgrad("train", "FrozenLake-v1", *SHORT, "--no-preset", "--eval-episodes", 20, "--out", "run")[1]
+    (mean,) = re.findall(r"^return +([\d.]+)  \(95% interval 0\.\d{3} to 0\.\d{3}; 20 greedy", out, re.MULTILINE)
+    assert mean == f"{load_agent('run/agent.npz').info['mean_return']:.3f}"
+    assert f"score     {mean}  (95% interval 0." in npgrad("info", "run")[1]
+    assert re.search(r"return 0\.\d{3} ± 0\.\d{3}, 95% interval 0\.\d{3} to", npgrad("eval", "run")[1])
+
+
 def test_quiet_is_quiet(npgrad):
     assert npgrad("train", "CartPole-v1", *SHORT, "--quiet") == (0, "", "")
 
