@@ -245,7 +245,8 @@ class _Caller:
     """The estimator with its result checked."""
 
     def __init__(self, estimator: Estimator, policy: Policy, theta: Array) -> None:
-        self.estimator, self.policy, self.theta = estimator, policy, theta
+        self.estimator, self.policy, self.theta = estimator, policy, theta.view()
+        self.theta.flags.writeable = False  # as batches are: what is written would change the next call
 
     def __call__(self, batch: Batch) -> FloatArray:
         result = self.estimator(self.policy, self.theta, batch)

@@ -22,6 +22,7 @@ from .certify_views import draw, table
 __all__ = ["Certificate", "Measured", "certify", "measure"]
 
 UNBIASED = 1e-9  # ‖E ĝ − ∇J‖/‖∇J‖ of what is unbiased but for rounding
+ROUNDING = 1e-12  # ‖∇J‖ of what is zero but for rounding, where the largest reward is 1
 
 Given = Callable[..., Any]  # (policy, theta, batch), or with the values (policy, theta, batch, values)
 
@@ -201,7 +202,8 @@ def certify(
     Raises
     ------
     InvalidInput
-        If the estimator gives another shape, or another result on the same batch; if the policy does not fit.
+        If the estimator gives another shape, or another result on the same batch; if the policy does not fit; if the
+        gradient is zero on a problem of yours.
     NonFinite
         If it gives NaN or an infinity.
 
@@ -226,6 +228,7 @@ def certify(
     if not chosen:
         raise InvalidInput("there are no problems to certify on; give at least one case, or leave cases out")
     rows = tuple(measure(estimator, case, settings, takes_values=with_values) for case in chosen)
+    _require_gradients(rows, chosen, settings)
     beside: Mapping[str, tuple[Measured | None, ...]] = {}
     if library:
         beside = _library(settings) if cases is None else _measured_library(settings, chosen)
@@ -299,6 +302,16 @@ def _measured_library(settings: Settings, cases: Sequence[Case]) -> Mapping[str,
             for case in cases
         )
     return rows
+
+
+def _require_gradients(rows: Sequence[Measured], cases: Sequence[Case], settings: Settings) -> None:
+    for row, case in zip(rows, cases, strict=True):
+        size = np.abs(case.mdp.R).max() + abs(settings.ent_coef)
+        if np.linalg.norm(row.gradient) <= ROUNDING * size:
+            raise InvalidInput(
+                f"on the problem {row.case!r} the gradient is zero, and a bias is measured by its length; take another "
+                "θ, or a problem where it matters what is done"
+            )
 
 
 def _require_callable(estimator: Any, with_values: bool) -> None:

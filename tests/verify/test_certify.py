@@ -237,3 +237,23 @@ def test_values_where_states_look_alike_are_refused():
     case = Case("alike", mdp, policy, np.zeros(policy.n_params))
     with pytest.raises(InvalidInput, match="states look alike"):
         certify(lambda p, theta, b, v: reinforce(p, theta, b), with_values=True, cases=[case], library=False)
+
+
+@pytest.mark.parametrize("rewards", [[[0.0, 0.0]], [[1.0, 1.0]]])
+@pytest.mark.parametrize("look", [certify, npgrad.diagnose])
+def test_a_problem_where_nothing_matters_is_refused(look, rewards):
+    """Its gradient is zero, or what rounding leaves of it, and even a right estimator would be far off."""
+    mdp = TabularMDP([1.0], np.ones((1, 2, 1)), rewards, horizon=2)
+    policy = make_policy(mdp, "linear")
+    case = Case("all the same", mdp, policy, np.random.default_rng(1).normal(size=policy.n_params))
+    with pytest.raises(InvalidInput, match="'all the same' the gradient is zero"):
+        look(reinforce, cases=[case])
+
+
+def test_an_estimator_cannot_change_theta():
+    def careless(policy, theta, batch):
+        theta -= theta.mean()
+        return reinforce(policy, theta, batch)
+
+    with pytest.raises(ValueError, match="read-only"):
+        certify(careless)
