@@ -89,6 +89,9 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     args = list(sys.argv[1:] if argv is None else argv)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     gc.set_threshold(20_000)  # amid imports, looking for garbage takes a quarter of a short run
     status = _run(args)
     gc.freeze()  # nor is there any to look for at the end

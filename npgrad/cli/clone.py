@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -130,7 +131,7 @@ def clone(
             "hint      the demonstrator drew no actions, so that σ tends to 0: --std fixed fits by least squares"
         )
     if env:
-        click.echo(f"train on  npgrad train {env} --init-from {folder.path}")
+        click.echo(f"train on  npgrad train {env} --init-from {quote(folder.path.as_posix())}")
 
 
 def demonstrations_at(text: str) -> Demonstrations:

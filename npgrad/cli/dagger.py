@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,4 +113,4 @@ def dagger(
         mean, n = found.agent.info["mean_return"], len(found.log)
         click.echo(f"return    {rounded(mean)[0]}  ({eval_episodes} greedy episodes, best of {n} fits)")
         click.echo(f"folder    {folder.path}")
-        click.echo(f"train on  npgrad train {env} --init-from {folder.path}")
+        click.echo(f"train on  npgrad train {env} --init-from {quote(folder.path.as_posix())}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -70,7 +71,7 @@ def record(
     place = keep(found)
     click.echo(line_of(found))
     click.echo(f"file      {place}")
-    click.echo(f"clone     npgrad clone {place}")
+    click.echo(f"clone     npgrad clone {quote(place)}")
 
 
 def line_of(demonstrations: Demonstrations) -> str:

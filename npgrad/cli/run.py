@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -226,7 +227,7 @@ def _summary(plan: Plan, result: TrainingResult, folder: RunFolder) -> str:
         lines.append(f"return    {rounded(result.recent_return)[0]}  (last training episodes; no evaluation yet)")
     lines.append(f"steps     {result.state.timesteps:,} in {result.seconds:.1f} s{why_it_ended(plan, result, folder)}")
     lines.append(f"folder    {folder.path}")
-    lines.append(f"evaluate  npgrad eval {folder.path}")
+    lines.append(f"evaluate  npgrad eval {quote(folder.path.as_posix())}")
     return "\n".join(lines)
 
 
@@ -241,5 +242,5 @@ def why_it_ended(plan: Plan, result: TrainingResult, folder: RunFolder) -> str:
     if result.stopped == "callback":
         return f", stopped by {settings.callback}"
     if result.stopped == "interrupted":
-        return f", stopped by you; go on with: npgrad train --resume {folder.path}"
+        return f", stopped by you; go on with: npgrad train --resume {quote(folder.path.as_posix())}"
     return ""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -69,9 +70,9 @@ def run_series(plan: Plan, seeds: tuple[int, ...]) -> int:
     if not plan.settings.quiet and rows:
         click.echo("\n".join(_table(rows)))
         if len(rows) + failed < len(seeds):
-            click.echo(f"stopped by you; go on with: npgrad train --resume {parent}")
+            click.echo(f"stopped by you; go on with: npgrad train --resume {quote(parent.as_posix())}")
         else:
-            click.echo(f"folder    {parent}\nplot      npgrad plot {parent}")
+            click.echo(f"folder    {parent}\nplot      npgrad plot {quote(parent.as_posix())}")
     return 1 if failed else 0
 
 

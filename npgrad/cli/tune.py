@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -95,13 +96,14 @@ def tune(
     if quiet:
         return
     if found is None:
-        click.echo(f"no trial has come to its end; more of them: npgrad tune … --out {path}")
+        click.echo(f"no trial has come to its end; more of them: npgrad tune … --out {quote(path.as_posix())}")
         return
     flags = " ".join(_flag(name, value) for name, value in found.values.items())
     (best,) = rounded(found.score)
     click.echo(
         f"best      {best}  (mean over {len(asked.seeds)} seeds; trial {found.number} of {found.n_trials}, "
-        f"{found.n_pruned} cut short)\nsettings  {flags}\ntrain     npgrad train --config {path / 'best.json'}"
+        f"{found.n_pruned} cut short)\nsettings  {flags}\n"
+        f"train     npgrad train --config {quote((path / 'best.json').as_posix())}"
     )
 
 

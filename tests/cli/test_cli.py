@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -374,6 +375,20 @@ def test_a_reader_that_has_gone(tmp_path):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.splitlines() == ["algorithms"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_streams_that_are_closed_lose_no_run(closed, tmp_path):
+    command = f"{sys.executable} -m npgrad train CartPole-v1 {' '.join(SHORT)} --out run {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load_agent(tmp_path / "run" / "agent.npz").info["timesteps"] > 0
+
+
+def test_what_to_do_next_can_be_pasted(npgrad):
+    out = npgrad("train", "CartPole-v1", *SHORT, "--out", "one run")[1]
+    (line,) = (line for line in out.splitlines() if line.startswith("evaluate"))
+    assert npgrad(*shlex.split(line)[2:], "--episodes", 2)[0] == 0
 
 
 def test_warnings_are_one_line(npgrad, monkeypatch):
