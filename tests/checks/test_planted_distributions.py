@@ -51,6 +51,12 @@ def unnormalised(pi, y, act):
     return y[np.arange(len(y)), act]
 
 
+def without_indicator(pi, y, act):
+    row = pi.score(y, act)
+    row[np.arange(len(y)), act] -= 1
+    return row
+
+
 def without_p(pi, y, act):
     p = np.exp(y - y.real.max(axis=1, keepdims=True))
     return pi.score(y, act) + p / p.sum(axis=1, keepdims=True)
@@ -91,6 +97,8 @@ PLANTED = {
                      "score =", "the action's index is shifted by +1"),
     "wrong row": (planted(categorical, score=lambda pi, y, a: pi.score(y, np.roll(a, 1))),
                   "score =", "wrong row: the action of the row before it is taken"),
+    "missing 1[i = a]": (planted(categorical, score=without_indicator),
+                         "score =", "1[i = a], the gradient of y_a, is missing"),
     "missing −p": (planted(categorical, score=without_p),
                    "score =", "−p, the gradient of −log Σ exp y (the normaliser), is missing"),
     "missing −logsumexp": (planted(categorical, log_prob=unnormalised),
