@@ -84,7 +84,7 @@ class Hints:
 
     def look(self, row: Mapping[str, float | None]) -> str | None:
         """What there is to say after an iteration with this row, or nothing."""
-        said = None
+        said, waits = None, False
         for hint, values in list(self._last.items()):
             value = row.get(hint.key)
             if value is None or math.isnan(value):
@@ -92,9 +92,11 @@ class Hints:
             values.append(value)
             n, now = len(values), time.monotonic()
             mean = sum(values) / n
-            if said is None and n == values.maxlen and hint.sick(mean) and now >= self._quiet_until:
+            if not (said or waits) and n == values.maxlen and hint.sick(mean) and now >= self._quiet_until:
                 shown = max(mean, 0.0) if hint.key == "train/signal_to_noise" else mean  # an estimate around 0
                 said = f"{hint.says.format(value=shown)} (mean of {n} iterations)"
                 self._quiet_until = now + self.every
                 del self._last[hint]
+            elif hint.key == "train/entropy_loss":
+                waits = hint.sick(value)  # without entropy there is no signal either: the cause comes first
         return said

@@ -56,6 +56,13 @@ def test_one_bad_iteration_is_no_illness(clock):
     assert not any(watch.look({"train/approx_kl": v}) for v in values)
 
 
+def test_the_cause_comes_first(clock):
+    """Where the entropy goes at once, the gradient goes with it, and its mean is sick the sooner."""
+    watch = Hints(window=10)
+    said = [watch.look({"train/entropy_loss": h, "train/signal_to_noise": -1.0}) for h in [-0.69] + [-1e-9] * 30]
+    assert [(i, s[:15]) for i, s in enumerate(said) if s] == [(10, "no entropy left")]
+
+
 def test_not_more_than_one_in_a_while(clock):
     watch, told = Hints(window=2, every=60.0), []
     for second in range(400):
