@@ -59,7 +59,7 @@ def run_series(plan: Plan, seeds: tuple[int, ...]) -> int:
     failed = 0
     for seed in seeds:
         try:
-            row, goes_on = one_seed(plan, seed, parent, first=not rows)
+            row, goes_on = one_seed(plan, seed, parent, first=not rows and not failed)
         except NpgradError as error:
             click.echo(f"Error: seed {seed}: {' '.join(str(error).split())}", err=True)
             failed += 1

@@ -101,6 +101,8 @@ def test_one_failure_is_no_end(npgrad, tmp_path, monkeypatch):
     assert list(table(out)) == [0, 2]
     assert err.count("Error: seed 1: in iteration 1") == 1
     assert "over 2 seeds" in out
+    status, out, _ = npgrad("train", "CartPole-v1", *SHORT, "--seeds", "1,2", "--out", "first")
+    assert (status, list(table(out)), out.count("95% interval\n")) == (1, [2], 1)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"seeds": 3}', '{"seeds": ["x"], "config": {}}'])
