@@ -11,6 +11,7 @@ from .errors import InvalidInput, NonFinite
 
 __all__ = [
     "as_float_array",
+    "as_real_array",
     "require_finite",
     "require_in",
     "require_positive",
@@ -28,6 +29,14 @@ def as_float_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
     if array.dtype.kind in "iub":
         return array.astype(np.float64)
     raise InvalidInput(f"{name} has dtype {array.dtype}, expected numbers")
+
+
+def as_real_array(name: str, value: Any) -> npt.NDArray[np.float64]:
+    """`value` as an array of doubles; NumPy would drop imaginary parts with no more than a warning."""
+    array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise InvalidInput(f"{name} is complex, expected real numbers; of a complex step take .imag, over the step")
+    return array.astype(np.float64)
 
 
 def require_shape(name: str, array: npt.NDArray[Any], shape: tuple[int | None, ...], remedy: str = "") -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InvalidInput
 from ..policies import Policy
 from ..types import Array, Batch, FloatArray
-from ..validation import require_finite, require_shape
+from ..validation import as_real_array, require_finite, require_shape
 from .enumeration import Trajectories, trajectories
 from .mdp import TabularMDP
 from .tables import Spec, is_policy
@@ -159,7 +159,7 @@ def separable_moments(
 
     def terms(batch: Batch) -> FloatArray:
         result = estimator(policy, theta, batch)
-        g = np.asarray(getattr(result, "per_episode", result), dtype=np.float64)
+        g = as_real_array("the estimator's terms", getattr(result, "per_episode", result))
         require_shape("the estimator's terms", g, (batch.n_episodes, len(theta)), "one gradient for each episode")
         require_finite("the estimator's terms", g)
         return g
@@ -250,7 +250,7 @@ class _Caller:
 
     def __call__(self, batch: Batch) -> FloatArray:
         result = self.estimator(self.policy, self.theta, batch)
-        g = np.asarray(getattr(result, "gradient", result), dtype=np.float64)
+        g = as_real_array("the estimator's gradient", getattr(result, "gradient", result))
         require_shape("the estimator's gradient", g, (len(self.theta),), "one number for each parameter")
         require_finite("the estimator's gradient", g)
         return g

@@ -190,6 +190,12 @@ REFUSED = {
     "rows instead of a sum": (scores, {}, InvalidInput, r"shape \(2, 6\), expected \(6,\)"),
     "random": (random_estimator(), {}, InvalidInput, "the estimator is random.*give it a seed"),
     "NaN": (lambda policy, theta, batch: np.full(len(theta), np.nan), {}, NonFinite, "nan"),
+    "complex": (
+        lambda policy, theta, batch: reinforce(policy, theta, batch) + 1e-30j,
+        {},
+        InvalidInput,
+        "gradient is complex",
+    ),
     "no function": (3.0, {}, InvalidInput, "the estimator is a float, expected a function"),
     "too many arguments": (lambda p, t, b, v: 0, {}, InvalidInput, "with_values=True hands it the exact V"),
     "too few arguments": (reinforce, dict(with_values=True), InvalidInput, "policy, theta, batch, values"),

@@ -98,6 +98,7 @@ WRONG = {
         (lambda th: cs285.variance_of_return(th) + 1 / (1 - th) ** 4, "subtract (E ĝ)²"),
         (cs285.variance_to_go, "that is the variance of the reward-to-go"),
         (lambda th: 1.0, "at (0.1) it gives 1, and exact is 28"),
+        (lambda th: np.array(cs285.variance_of_return(th) + 1j), "the answer is complex, expected real numbers"),
     ],
     "cs285-variance-to-go": [(cs285.variance_of_return, "that is the variance of the full return")],
     "cs285-ratios": [(lambda theta, beta, horizon: 1.0, "which is 1 for every policy")],

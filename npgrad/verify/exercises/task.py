@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...types import Array
+from ...validation import as_real_array
 from ..certify import Certificate, certify
 from ..certify_cases import Case
 from ..diagnose import Diagnosis, diagnose
@@ -146,7 +147,7 @@ def by_numbers(
     """
 
     def check(answer: Any) -> Grade:
-        got = [np.asarray(answer(*given), dtype=np.float64) for given in inputs]
+        got = [as_real_array("the answer", answer(*given)) for given in inputs]
         wanted = [np.asarray(exact(*given), dtype=np.float64) for given in inputs]
         for says, slip in (slips or {}).items():
             if all(_same(g, slip(*given)) for g, given in zip(got, inputs, strict=True)):
