@@ -304,6 +304,13 @@ AVERAGES = (
         put("average", wrong.over_fewer),
     ),
     Mistake(
+        "nothing left",
+        "B1",
+        "the mean is zero: what is subtracted from Ψ is Ψ itself, or nothing weighs the scores",
+        "a baseline depends neither on a_t nor on what follows it",
+        put("average", wrong.constant(0.0)),
+    ),
+    Mistake(
         "another length",
         "X28",
         "the direction is right on every problem, the length is not",

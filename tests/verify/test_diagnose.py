@@ -224,6 +224,7 @@ PLANTED = [
     ("mean over all steps", scaled(lambda batch: batch.n_episodes / batch.n_steps), {}),
     ("mean over an episode's steps", of_rewards(lambda r: [g / len(r) for g in to_go(r, 1.0)]), {}),
     ("another length", scaled(lambda batch: 0.3), {}),
+    ("nothing left", PolicyGradient(baseline=lambda psi, batch: psi), {}),
     ("sign of the entropy", with_entropy(-1, 0.3), dict(ent_coef=0.3)),
     ("entropy of the step alone", with_entropy(1, 0.3, later=False), dict(ent_coef=0.3)),
     ("no entropy", with_entropy(0, 0.3), dict(ent_coef=0.3)),
