@@ -95,7 +95,8 @@ def _combinations(vary: Sequence[str], kinds: Sequence[type[Any]]) -> list[dict[
 
 
 def _label(combination: Mapping[str, Any]) -> str:
-    return ",".join(f"{name}={value}" for name, value in combination.items())
+    shown = {name: "x".join(map(str, v)) if isinstance(v, tuple) else v for name, v in combination.items()}
+    return ",".join(f"{name}={value}" for name, value in shown.items())
 
 
 def _workers(who: Mapping[str, Any]) -> Any:

@@ -27,6 +27,13 @@ def alone(tmp_path_factory):
     return folder, npgrad(*SWEEP, "--out", folder)
 
 
+def test_widths_are_named_as_they_were_given(tmp_path):
+    short = ["--policy", "mlp", "--seeds", "0", "--steps", "200", "--eval-every", "0", "--out", tmp_path / "sweep"]
+    result = npgrad("sweep", "CartPole-v1", "--vary", "hidden=4,8", *short)
+    assert (result.returncode, "1/2  hidden=4  seed 0" in result.stdout) == (0, True), result
+    assert {path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir()} == {"hidden_4", "hidden_8"}
+
+
 def test_every_setting_on_every_seed(alone):
     folder, result = alone
     assert (result.returncode, result.stderr) == (0, "")
