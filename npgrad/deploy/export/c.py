@@ -139,7 +139,15 @@ def _preamble(program: Program) -> str:
     return f"""\
 #include "npg.h"
 
+#include <float.h>
 #include <math.h>
+
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(_M_FP_FAST)
+#error "this file needs its arithmetic as it is written: compile it without -ffast-math"
+#endif
+#if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
+#error "this file needs every number rounded to its type: on 32-bit x86, compile it with -msse2 -mfpmath=sse"
+#endif
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF

@@ -1,5 +1,6 @@
 """Exported C against the library: the same noise, actions and log-probabilities; and what it makes of bad input."""
 
+import platform
 import shutil
 import subprocess
 
@@ -116,6 +117,37 @@ def test_what_is_not_finite_is_said(precision, tmp_path):
     assert c.draw(obs[4:], np.array([[np.nan, 0.0]]))[2] == NONFINITE
     latent = np.array([[np.nan, 0.0], [0.0, np.inf]])
     np.testing.assert_array_equal(c.log_prob(np.zeros((2, 4)), latent)[1], [BAD_ACTION] * 2)
+
+
+@pytest.mark.parametrize("precision", ["double", "float"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_what_overflows_inside_is_said(activation, precision, tmp_path):
+    policy = make_policy((REALS, TWO), "mlp", hidden=(3,), activation=activation)
+    c = Compiled(Agent(policy, np.full(policy.n_params, 4.0)), tmp_path, precision)
+    largest = np.finfo(c.real).max
+    action, status = c.act(np.array([[largest, -largest, 0.0, 0.0]]))  # a hidden unit is inf - inf
+    assert status == NONFINITE
+    assert (action == -77).all()
+
+
+@pytest.mark.parametrize(
+    ("flag", "remedy"),
+    [
+        ("-ffast-math", "without -ffast-math"),
+        pytest.param(
+            "-mfpmath=387",
+            "with -msse2",
+            marks=pytest.mark.skipif(platform.machine() != "x86_64", reason="x87 is of x86"),
+        ),
+    ],
+)
+def test_other_arithmetic_is_refused(flag, remedy, tmp_path):
+    source, _ = export_c(agent_of("linear softmax"), tmp_path)
+    done = subprocess.run(
+        ["gcc", "-c", flag, source, "-o", tmp_path / "a.o"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode
+    assert remedy in done.stderr
 
 
 def test_actions_that_are_none(tmp_path):

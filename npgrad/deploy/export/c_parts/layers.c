@@ -70,7 +70,7 @@ static void npg_layer_relu(npg_real *z, int n)
 {
     int i;
     for (i = 0; i < n; i++)
-        z[i] = z[i] > 0 ? z[i] : 0;
+        z[i] = z[i] < 0 ? 0 : z[i]; /* a NaN stays */
 }
 
 /*= */
