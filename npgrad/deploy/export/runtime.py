@@ -87,7 +87,11 @@ class Policy:
         one = x.ndim == len(self.shape)
         if x.shape[x.ndim - len(self.shape) :] != self.shape or x.ndim > len(self.shape) + 1:
             raise ValueError(f"obs has shape {x.shape}, expected {self.shape}, or an axis more for a batch")
-        return x.astype(self.dtype).reshape(1 if one else len(x), -1), one
+        with np.errstate(all="ignore"):
+            rows = x.astype(self.dtype)
+        if rows.dtype.kind != "f" and not np.array_equal(rows, x):
+            raise ValueError(f"obs has values that {self.dtype} does not hold")
+        return rows.reshape(1 if one else len(x), int(np.prod(self.shape))), one
 
     def _require_finite(self, x: Any) -> None:
         if not np.isfinite(x).all():

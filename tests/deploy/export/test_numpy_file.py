@@ -94,6 +94,26 @@ def test_bad_observations(tmp_path):
         masked.act(np.zeros(9))
 
 
+def test_observations_of_integers(tmp_path):
+    policy = make_policy((Box(0, 255, (2, 2), "uint8"), Discrete(3)))
+    agent = Agent(policy, np.random.default_rng(0).normal(size=policy.n_params))
+    act = exported(agent, tmp_path).act
+    obs = np.random.default_rng(1).integers(256, size=(50, 2, 2))
+    np.testing.assert_array_equal(act(obs), agent.act_batch(obs))
+    np.testing.assert_array_equal(act(obs.astype(float)), act(obs))
+    for wrong in (np.nan, np.inf, 0.5, 256, -1):
+        with pytest.raises(ValueError, match="values that uint8 does not hold"):
+            act([[0, wrong], [0, 0]])
+
+
+@pytest.mark.parametrize("name", ["image, no bias", "coins", "relu, shared σ, clip", "masked"])
+def test_no_observations_no_actions(name, tmp_path):
+    agent = agent_of(name)
+    policy = exported(agent, tmp_path)
+    actions = policy.act(np.zeros((0, *policy.shape)))
+    assert actions.shape == (0, *agent.policy.action_space.shape)
+
+
 def test_an_action_of_ones_own_where_an_observation_is_not_finite(tmp_path):
     policy = exported(agent_of("linear softmax"), tmp_path)
     obs = np.array([[0.1, 0.2, 0.3, 0.4], [0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, -np.inf]])
