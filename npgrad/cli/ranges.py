@@ -11,7 +11,7 @@ import click
 from ..errors import InvalidInput, UnknownName
 from .options import value_of
 
-__all__ = ["Range", "default_ranges", "ranges_of"]
+__all__ = ["Range", "default_ranges", "ranges_of", "typed"]
 
 # what decides most, in the order in which the algorithms name it; a number is searched around its start
 SEARCHED = (
@@ -25,6 +25,17 @@ CHOICES: dict[str, tuple[Any, ...]] = {  # spaced evenly in log(1 − x), which 
     "normalize_advantage": (False, True),
 }
 WIDTH = {float: 10.0, int: 4.0}  # a range goes from the start over this to the start times this
+
+
+def typed(value: Any) -> Any:
+    """Widths as they are typed, which a file keeps as they are; what else there is as it is.
+
+    Examples
+    --------
+    >>> typed((64, 64)), typed(0.9)
+    ('64,64', 0.9)
+    """
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,8 @@ class Range:
     def suggest(self, trial: Any) -> Any:
         """The value of an optuna trial."""
         if self.choices:
-            return trial.suggest_categorical(self.name, list(self.choices))
+            chosen = trial.suggest_categorical(self.name, list(map(typed, self.choices)))
+            return next(choice for choice in self.choices if typed(choice) == chosen)
         if self.whole:
             return trial.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
         return trial.suggest_float(self.name, self.low, self.high, log=self.log)

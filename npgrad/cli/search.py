@@ -14,7 +14,7 @@ import click
 
 from ..errors import InvalidInput, MissingExtra, NonFinite, RunFolderError
 from .plan import Plan, new_plan
-from .ranges import Range
+from .ranges import Range, typed
 
 if TYPE_CHECKING:
     from ..training import LoopState
@@ -140,7 +140,7 @@ def _study(search: Search) -> Any:
     if identity is None:
         study.set_user_attr("search", search.identity())
         start = {**search.start.hyper, **asdict(search.start.policy), **asdict(search.start.settings)}
-        study.enqueue_trial({r.name: start[r.name] for r in search.ranges if r.holds(start[r.name])})
+        study.enqueue_trial({r.name: typed(start[r.name]) for r in search.ranges if r.holds(start[r.name])})
     elif identity != search.identity():
         raise RunFolderError(f"{search.folder} holds a search of other settings, seeds or ranges; choose another --out")
     return study
@@ -232,7 +232,7 @@ def _short(value: Any) -> Any:
 
 
 def _named(values: Mapping[str, Any]) -> str:
-    return "  ".join(f"{name}={value}" for name, value in values.items())
+    return "  ".join(f"{name}={typed(value)}" for name, value in values.items())
 
 
 def _begun(study: Any) -> int:

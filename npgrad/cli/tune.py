@@ -11,7 +11,7 @@ import click
 from .app import debug_option
 from .options import Setting, given_by, import_from_here, seeds_of
 from .plan import new_plan, read_settings
-from .ranges import default_ranges, ranges_of, require_search
+from .ranges import default_ranges, ranges_of, require_search, typed
 from .train import FLAGS, TrainCommand, as_usage_error, kinds_of, preset_for, said_by
 
 __all__ = ["tune"]
@@ -112,4 +112,4 @@ def _flag(name: str, value: Any) -> str:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return f"--{flag}" if value else f"--no-{flag}"
-    return f"--{flag} {','.join(map(str, value)) if isinstance(value, tuple) else value}"
+    return f"--{flag} {typed(value)}"

@@ -1,5 +1,6 @@
 import builtins
 import json
+import re
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_what_is_found_can_be_trained(npgrad, tmp_path):
         json.loads((tmp_path / f"by-{how}" / "config.json").read_text())["hyperparameters"] for how in ("flags", "file")
     )
     assert by_flags == by_file
+
+
+def test_widths_are_searched(npgrad, tmp_path):
+    """From where the search starts, and in a second session, in words that the command line takes."""
+    search = ["tune", "CartPole-v1", "--policy", "mlp", *SHORT, "--search", "hidden=64,64;8", "--out", "search"]
+    for trials in (1, 2):
+        status, out, err = npgrad(*search, "--trials", trials)
+        assert (status, err) == (0, "")
+        if trials == 1:
+            assert "hidden=64,64" in out.splitlines()[0]
+        assert re.search(r"^settings  --hidden (64,64|8)$", out, re.MULTILINE)
+    hidden = json.loads((tmp_path / "search" / "best.json").read_text())["policy_options"]["hidden"]
+    assert hidden in ([64, 64], [8])
 
 
 def test_the_first_trial_is_the_start_and_the_score_its_evaluation(npgrad, tmp_path):
