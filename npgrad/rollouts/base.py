@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import kernels
+from ..errors import InvalidInput
 from ..policies import Policy
 from ..pool import map_ordered
 from ..spaces import Space
@@ -220,11 +221,18 @@ class Record:
 def blocks_of(first: int, count: int, size: int) -> list[tuple[int, int]]:
     """The episodes first … first + count − 1 in blocks of `size`, as (first, end).
 
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+
     Examples
     --------
     >>> blocks_of(10, 5, 2)
     [(10, 12), (12, 14), (14, 15)]
     """
+    if count < 1:
+        raise InvalidInput(f"count is {count}, expected one episode or more")
     end = first + count
     return [(lo, min(lo + size, end)) for lo in range(first, end, size)]
 

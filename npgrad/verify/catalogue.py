@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TypeAlias
 
+import numpy as np
+
 from ..errors import InvalidInput, UnknownName
 from ..validation import require_in, require_positive
 from .problem import Problem
@@ -83,6 +85,11 @@ class Statement:
     def __call__(self, seed: int = 0) -> Finding:
         """Measure on the problem of that seed.
 
+        Raises
+        ------
+        InvalidInput
+            If the residual is a truth value; or negative, as a difference with its sign, unless of a bound.
+
         Examples
         --------
         >>> from npgrad.verify import CATALOGUE
@@ -90,6 +97,11 @@ class Statement:
         True
         """
         found = self.check(Problem(seed))
+        residual = found.residual if isinstance(found, Finding) else found
+        if isinstance(residual, (bool, np.bool_)):
+            raise InvalidInput(f"the check gives {residual}, expected how far off it is; take must(…)")
+        if float(residual) < 0 and self.kind != "bound":
+            raise InvalidInput(f"the residual is {float(residual):.3g}, expected a distance: take abs or difference")
         return found if isinstance(found, Finding) else Finding(float(found))
 
     @property

@@ -120,6 +120,15 @@ def fresh_process(**env):
     return out.stdout.strip()
 
 
+@pytest.mark.parametrize("engine", ["compiled", "gymnasium"])
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_episodes_are_refused(engine, count):
+    rollout = make_rollout("CartPole-v1", engine=engine)
+    policy = make_policy(rollout, "linear")
+    with pytest.raises(InvalidInput, match=f"count is {count}, expected one episode or more"):
+        rollout.episodes(policy, np.zeros(policy.n_params), seed=0, first=0, count=count)
+
+
 def test_two_processes_and_plain_python_give_the_same_bits():
     compiled = fresh_process()
     assert len(compiled) == 64

@@ -18,6 +18,18 @@ def test_what_is_not_a_small_number_fails(register, residual):
     assert not run([register(lambda problem: residual)])[0].passed
 
 
+@pytest.mark.parametrize(
+    ("residual", "says"),
+    [(-0.5, "take abs"), (Finding(-0.5), "take abs"), (False, "must"), (True, "must"), (Finding(np.False_), "must")],
+)
+def test_signs_and_truth_values_are_no_residuals(register, residual, says):
+    (result,) = run([register(lambda problem: residual)])
+    assert not result.passed
+    assert says in result.error
+    if result.error.startswith("InvalidInput: the residual"):
+        assert run([register(lambda problem: residual, id="SLACK", kind="bound")])[0].passed
+
+
 def test_a_check_that_raises_fails_alone(register):
     def broken(problem):
         raise ZeroDivisionError("no such luck")
