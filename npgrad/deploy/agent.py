@@ -119,7 +119,10 @@ class Agent:
         if mask is None and (action := self._fast(obs, noise)) is not None:
             return action
         self._require_no_memory()
-        action, _ = self.step(self._flat(obs, 0, mask)[None], None if noise is None else np.asarray(noise)[None])
+        if noise is not None:
+            noise, draws = np.asarray(noise), self.policy.draws
+            require_shape("noise", noise, (len(draws),), f"kinds are {draws}")
+        action, _ = self.step(self._flat(obs, 0, mask)[None], None if noise is None else noise[None])
         return self._single(action)
 
     def act_batch(self, obs: Any, noise: npt.ArrayLike | None = None, mask: npt.ArrayLike | None = None) -> Array:

@@ -181,9 +181,13 @@ def is_batch(space: Space, obs: Any) -> bool:
     >>> is_batch(Discrete(3), [0, 2]), is_batch(Discrete(3), 2)
     (True, False)
     """
+    name = "obs"
     while isinstance(space, Dict | Tuple):
-        (space, obs, _), *_ = _parts(space, obs, "obs")
-    return bool(np.ndim(obs) > len(space.shape))
+        (space, obs, name), *_ = _parts(space, obs, name)
+    try:
+        return bool(np.ndim(obs) > len(space.shape))
+    except ValueError as error:
+        raise InvalidInput(f"{name} is ragged, expected shape {space.shape}") from error
 
 
 def as_actions(space: Space, rows: Array) -> Array:

@@ -180,8 +180,11 @@ def test_wrong_observations():
         agent.act_batch(np.where(np.arange(12).reshape(3, 4) == 9, np.inf, 0.0))
     with pytest.raises(NonFinite, match=r"obs\['place'\]\[1, 0\] is -inf"):
         agent_for("dict").act({"door": 1, "place": [[0.0, 0.0], [-np.inf, 0.0]]})
-    with pytest.raises(InvalidInput, match="noise has shape"):
+    with pytest.raises(InvalidInput, match=r"noise has shape \(2,\), expected \(1,\)"):
         agent.act(np.zeros(4), noise=[0.5, 0.5])
+    for act in (agent.act, agent.act_batch, agent.predict):
+        with pytest.raises(InvalidInput, match="obs is ragged"):
+            act([[0.0, 0.0], [0.0]])
 
 
 def test_wrong_agents():
