@@ -32,7 +32,7 @@ def as_float_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def as_real_array(name: str, value: Any) -> npt.NDArray[np.float64]:
-    """`value` as an array of doubles; NumPy would drop imaginary parts with no more than a warning."""
+    """`value` as doubles, of whatever shape; NumPy would drop imaginary parts with no more than a warning."""
     array = np.asarray(value)
     if array.dtype.kind == "c":
         raise InvalidInput(f"{name} is complex, expected real numbers; of a complex step take .imag, over the step")
