@@ -56,7 +56,7 @@ def variance(
     from ..errors import InvalidInput
     from ..verify.variance import study
 
-    env, chosen, theta = _agent(Path(what)) if Path(what).exists() else (what, policy, None)
+    env, chosen, theta, kwargs = _agent(Path(what)) if Path(what).exists() else (what, policy, None, {})
     if ":" in env and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -70,6 +70,7 @@ def variance(
             batch_episodes=batch_episodes,
             seed=seed,
             exact=not no_exact,
+            env_kwargs=kwargs,
         )
     except InvalidInput as error:
         raise click.UsageError(str(error), ctx) from error
@@ -78,8 +79,8 @@ def variance(
         found.plot(plot)
 
 
-def _agent(path: Path) -> tuple[str, Any, Any]:
-    """Environment, policy and θ of a saved agent."""
+def _agent(path: Path) -> tuple[str, Any, Any, dict[str, Any]]:
+    """Environment, policy and θ of a saved agent, and what its environment was made with."""
     from ..deploy import load_agent
     from ..errors import InvalidInput, RunFolderError
     from ..training.folder import AGENT
@@ -91,4 +92,4 @@ def _agent(path: Path) -> tuple[str, Any, Any]:
     env_id = str(agent.info.get("env_id", ""))
     if not env_id:
         raise InvalidInput(f"{file} does not say which environment it came from; study its policy from Python")
-    return env_id, agent.policy, agent.theta
+    return env_id, agent.policy, agent.theta, dict(agent.info.get("env_kwargs") or {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,7 @@ def study(
     batch_episodes: int = 8,
     seed: int = 0,
     exact: bool | TabularMDP = True,
+    env_kwargs: Mapping[str, Any] | None = None,
 ) -> VarianceStudy:
     """Measure how much estimators vary, all of them on the same batches of one policy's episodes.
 
@@ -172,6 +173,8 @@ def study(
         Of the episodes.
     exact : bool or TabularMDP, optional
         Also compute exact variances where `env` is the id of an environment that has a table; or the table itself.
+    env_kwargs : mapping, optional
+        For `gymnasium.make`, where `env` is an id.
 
     Raises
     ------
@@ -194,12 +197,12 @@ def study(
         raise InvalidInput(
             f"{batches} batches of {batch_episodes} episodes: expected at least 3 of 2, to see how estimates differ"
         )
-    rollout: Any = env if hasattr(env, "episodes") else make_rollout(env)
+    rollout: Any = env if hasattr(env, "episodes") else make_rollout(env, **(env_kwargs or {}))
     if isinstance(policy, str):
         policy = make_policy(rollout, policy)
     theta = initial_theta(policy, seed) if theta is None else theta
     known = env if exact is True else exact
-    side = ExactSide.of(known, policy, theta, gamma) if exact else ExactSide(None, "")
+    side = ExactSide.of(known, policy, theta, gamma, env_kwargs) if exact else ExactSide(None, "")
 
     n = batch_episodes
     earlier = rollout.episodes(policy, theta, seed=seed, first=0, count=8 * n)  # V is fitted on these

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,7 +69,9 @@ class ExactSide:
     why: str
 
     @classmethod
-    def of(cls, env: Any, policy: Policy, theta: Array, gamma: float) -> ExactSide:
+    def of(
+        cls, env: Any, policy: Policy, theta: Array, gamma: float, env_kwargs: Mapping[str, Any] | None = None
+    ) -> ExactSide:
         """That of a Gymnasium id or of a `TabularMDP`, if it has a table and is not too large."""
         import gymnasium
 
@@ -78,7 +80,7 @@ class ExactSide:
         elif isinstance(env, str):
             name = env
             try:
-                mdp = from_gymnasium(env, gamma=gamma)
+                mdp = from_gymnasium(gymnasium.make(env, **(env_kwargs or {})), gamma=gamma)
             except (InvalidInput, gymnasium.error.Error) as error:
                 return cls(None, str(error).split(";")[0])
         else:

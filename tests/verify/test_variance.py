@@ -3,6 +3,7 @@
 import json
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from npgrad.cli import main
 from npgrad.deploy import Agent, save_agent
 from npgrad.envs.tabular import tabular_env
 from npgrad.errors import InvalidInput, UnknownName
-from npgrad.oracle import exact_moments, gradient, random_mdp, trajectories
+from npgrad.oracle import exact_moments, from_gymnasium, gradient, random_mdp, trajectories
 from npgrad.policies import make_policy
 from npgrad.rollouts import CompiledRollout, GymnasiumRollout, make_rollout
 from npgrad.verify.variance import Row, VarianceStudy, _leave_outs, jackknife, study
@@ -213,6 +214,21 @@ def test_the_command_on_an_agent(npgrad, tmp_path):
     assert of_folder == of_file
     found = study("CartPole-v1", policy, theta + 0.1, baselines=["none"], batches=4, batch_episodes=2)
     assert json.loads(of_file[1]) == json.loads(json.dumps(found.as_json()))
+
+
+def test_the_command_on_an_agent_of_another_lake(npgrad, tmp_path):
+    """An agent is studied in the environment that it was trained in, by its episodes and by its table."""
+    policy, theta = _start("FrozenLake-v1")
+    kwargs = {"is_slippery": False}
+    save_agent(Agent(policy, theta, info={"env_id": "FrozenLake-v1", "env_kwargs": kwargs}), tmp_path / "agent.npz")
+    short = ["--batches", 4, "--batch-episodes", 2, "--baselines", "none", "--json"]
+    dry, wet = (json.loads(npgrad("variance", what, *short)[1]) for what in ("agent.npz", "FrozenLake-v1"))
+    found = study("FrozenLake-v1", baselines=["none"], batches=4, batch_episodes=2, env_kwargs=kwargs)
+    assert dry == json.loads(json.dumps(found.as_json()))
+    mdp = from_gymnasium(gymnasium.make("FrozenLake-v1", **kwargs))
+    exact = study(rollout_of(mdp), policy, theta, baselines=["none"], batches=4, batch_episodes=2, exact=mdp)
+    assert [row.exact for row in found.rows] == [row.exact for row in exact.rows]
+    assert dry["estimators"][0]["exact"] != wet["estimators"][0]["exact"]
 
 
 def test_the_command_refuses(npgrad, tmp_path):
