@@ -66,6 +66,7 @@ def _text(summary: dict[str, Any], first: Path, second: Path) -> str:
     if high < 0.5 - 1e-9:
         better = f"{second} is better"
     lines.append(f"P({first} better) {p:.2f} (95% interval {low:.2f} to {high:.2f}): {better}")
-    off, least, most = rounded(summary["difference"], *summary["difference_ci95"])
+    means = summary["first"]["mean"], summary["second"]["mean"]  # whose digits the difference has
+    off, least, most, *_ = rounded(summary["difference"], *summary["difference_ci95"], *means)
     lines.append(f"difference of means {off} (95% interval {least} to {most})")
     return "\n".join(lines)

@@ -102,7 +102,8 @@ def stored_returns(folder: Path) -> FloatArray:
     try:
         best = load_checkpoint(folder / CHECKPOINT).best_evaluation
     except FileNotFoundError as error:
-        raise RunFolderError(f"{folder} has no {CHECKPOINT} yet; wait for it") from error
+        what = "wait for it; a clone has none: --episodes 100 evaluates its agent now"
+        raise RunFolderError(f"{folder} has no {CHECKPOINT}; {what}") from error
     if best is None:
         raise InvalidInput(f"the run in {folder} was never evaluated; --episodes 100 evaluates its agent now")
     return best.result.returns

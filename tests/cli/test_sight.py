@@ -62,6 +62,7 @@ def test_compare(runs):
     same = runs("compare", "a/seed0", "a/seed0", "--episodes", 4)[1]
     assert "P(a/seed0 better) 0.50" in same
     assert "neither is surely better" in same
+    assert "difference of means 0.0 (95% interval " in same  # with the digits of the means
 
 
 def test_info(runs, tmp_path):

@@ -53,12 +53,16 @@ def test_what_cannot_be_compared(runs, tmp_path):
     make(tmp_path / "other", env="P-v0")
     make(tmp_path / "blind", evaluated=False)
     RunFolder.create(tmp_path / "begun", CONFIG).close()
+    make(tmp_path / "clone")
+    for file in (tmp_path / "clone").glob("checkpoint*"):
+        file.unlink()
     (tmp_path / "empty").mkdir()
     single = runs / "a" / "seed0"
     for first, second, error, says in (
         (single, tmp_path / "other", InvalidInput, "expected one environment"),
         (single, tmp_path / "blind", InvalidInput, "was never evaluated; --episodes 100"),
         (single, tmp_path / "begun", RunFolderError, "has no row yet"),
+        (single, tmp_path / "clone", RunFolderError, "has no checkpoint.npz; .*--episodes 100 evaluates its agent"),
         (single, tmp_path / "empty", RunFolderError, "is no run folder"),
         (runs / "a", single, InvalidInput, "compare two runs, or two series"),
     ):
