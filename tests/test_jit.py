@@ -437,6 +437,9 @@ def test_nowhere_to_write(tmp_path, monkeypatch):
     monkeypatch.setattr(cache.tempfile, "tempdir", str(blocked))
     assert cache.directory() is None
     assert value(fresh(constant=0.75)) == 3.75
+    monkeypatch.setattr(cache.tempfile, "tempdir", None)  # to be found, among none
+    monkeypatch.setattr(cache.tempfile, "_candidate_tempdir_list", lambda: [str(blocked)])
+    assert cache.directory() is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions")

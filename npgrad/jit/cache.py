@@ -39,7 +39,8 @@ def _candidates() -> Iterator[Path]:
                 base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
             yield base / "npgrad"
     user = os.getuid() if sys.platform != "win32" else "user"
-    yield Path(tempfile.gettempdir()) / f"npgrad-{user}"
+    with contextlib.suppress(FileNotFoundError):  # no temporary directory
+        yield Path(tempfile.gettempdir()) / f"npgrad-{user}"
 
 
 def _is_ours(path: Path) -> bool:
