@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
@@ -43,6 +44,8 @@ def record(
     from ..data import save_demonstrations, to_minari
     from ..errors import ExpertFailure, InvalidInput
 
+    if minari_id is not None and not re.fullmatch(r".+-v\d+", minari_id):
+        raise click.UsageError(f"--minari is {minari_id}, expected a name and a version, as in cartpole/lean-v0")
     import_from_here()
     who = actor_at(actor)
     if out is None:

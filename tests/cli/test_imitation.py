@@ -182,6 +182,7 @@ def test_a_clone_is_kept_where_nothing_can_judge_it(npgrad, here):
         (["clone", "experts_here.py"], 1, "holds no demonstrations that this npgrad"),
         (["clone", "experts_here.py", "--epochs", "0"], 2, "--epochs is 0, expected a number above 0"),
         (["clone", "experts_here.py", "--held-out", "0.9"], 2, "--held-out is 0.9"),
+        (["record", "experts_here:lean", "--env", "CartPole-v1", "--minari", "lean"], 2, "a name and a version"),
         (["dagger", "CartPole-v1"], 2, "Missing option '--expert'"),
         (["dagger", "CartPole-v1", "--expert", "experts_here:lean", "--p", "2"], 2, "--p is 2"),
         (["dagger", "CartPol-v1", "--expert", "experts_here:lean"], 1, "did you mean"),
