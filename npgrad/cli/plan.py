@@ -191,6 +191,8 @@ def read_settings(path: str | Path, kinds: Iterable[type[Any]]) -> dict[str, Any
         raise InvalidInput(f"config is {path}, which holds a {type(content).__name__}, expected names and values")
     flat = {k: v for k, v in content.items() if k not in (*OF_A_FOLDER, *GROUPS)}
     for group in GROUPS:
+        if not isinstance(content.get(group, {}), dict):
+            raise InvalidInput(f"{group} in {path} is {content[group]!r}, expected names and values")
         flat |= content.get(group, {})
     return _typed(flat, tuple(kinds), f"setting in {path}")
 

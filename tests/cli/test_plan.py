@@ -221,6 +221,7 @@ WRONG = [
     (["--config", "none.toml"], "--config is none.toml, which cannot be read"),
     (["--config", "broken.toml"], "cannot be read as TOML or JSON"),
     (["--config", "list.json"], "holds a list, expected names and values"),
+    (["--config", "group.json"], "hyperparameters in group.json is [1], expected names and values"),
     (["--config", "other.json"], "unknown setting in other.json 'learning_rte'; did you mean 'learning_rate'"),
     (["--config", "typed.json"], "--n-episodes is [3]: '[3]' is no number"),
 ]
@@ -230,6 +231,7 @@ WRONG = [
 def test_wrong_usage(npgrad, tmp_path, args, says):
     (tmp_path / "broken.toml").write_text("gamma = = 3")
     (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "group.json").write_text('{"hyperparameters": [1]}')
     (tmp_path / "other.json").write_text('{"learning_rte": 0.1}')
     (tmp_path / "typed.json").write_text('{"n_episodes": [3]}')
     before = sorted(tmp_path.rglob("*"))
