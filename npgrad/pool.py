@@ -103,11 +103,14 @@ class Threads(ThreadPoolExecutor):
             _leave(taken)
             work()
 
-        futures = [self.submit(elsewhere) for _ in range(min(self._n_others, len(units) - 1))]
-        work()
-        for future in futures:
-            if not future.cancel():
-                future.result()
+        try:
+            futures = [self.submit(elsewhere) for _ in range(min(self._n_others, len(units) - 1))]
+            work()
+            for future in futures:
+                if not future.cancel():
+                    future.result()
+        finally:
+            left.clear()  # an interrupt may come between units: the others are not to go on alone
         if errors:
             raise errors[min(errors)]
         return [done[i] for i in range(len(units))]

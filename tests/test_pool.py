@@ -102,6 +102,30 @@ def test_an_interrupt_is_not_kept_from_the_caller():
         pool.map_ordered(interrupt, range(4), executor)
 
 
+def test_threads_do_not_go_on_alone_after_an_interrupt(monkeypatch):
+    done, begun, go_on = [], threading.Event(), threading.Event()
+
+    def work(unit):
+        begun.set()
+        assert go_on.wait(20)
+        done.append(unit)
+
+    with pool.Threads(3) as executor:
+        submit = executor.submit
+
+        def interrupted(function):
+            monkeypatch.setattr(executor, "submit", lambda function: (_ for _ in ()).throw(KeyboardInterrupt))
+            future = submit(function)
+            assert begun.wait(20)
+            return future
+
+        monkeypatch.setattr(executor, "submit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.map_ordered(work, range(10), executor)
+        go_on.set()
+    assert done == [0]
+
+
 @pytest.mark.parametrize("n_threads", [0, -1, 1.5, True, None, "2"])
 def test_bad_number_of_threads(n_threads):
     with pytest.raises(InvalidInput, match="expected an integer of 1 or more"), pool.thread_pool(n_threads):
