@@ -79,7 +79,13 @@ def constants(program: Program, precision: str) -> Iterator[str]:
     yield table("unsigned char", "npg_kinds", [int(kind == "normal") for kind in policy.draws])
     match policy.action_map:
         case Offset(start=start):
-            yield table("npg_action", "npg_start", np.broadcast_to(start, program.n_act))
+            first = np.broadcast_to(start, program.n_act)
+            last = first + np.repeat([h.n - 1 for h in program.heads], [h.columns for h in program.heads])
+            if first.min() < -(2**31) or last.max() >= 2**31:
+                raise InvalidInput(
+                    f"actions from {first.min()} to {last.max()} do not fit an int32_t; number them from 0"
+                )
+            yield table("npg_action", "npg_start", first)
         case Clip(low=low, high=high) | Rescale(low=low, high=high) | Tanh(low=low, high=high):
             yield reals("npg_low", low)
             yield reals("npg_high", high)

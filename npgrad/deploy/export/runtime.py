@@ -53,7 +53,7 @@ class Policy:
             action[bad.any(axis=1)] = on_nan
         if not one:
             return action
-        return int(action[0]) if self.action_shape == () else action[0]
+        return int(action[0]) if self.action_shape == () and action.dtype.kind in "iu" else action[0, ...]
 
     def log_prob(self, obs: Any, latent: Any) -> Any:
         """log π(latent | obs): a number, or one for each row of a batch."""

@@ -159,6 +159,18 @@ def test_actions_that_are_none(tmp_path):
     np.testing.assert_array_equal(status, [OK] + [BAD_ACTION] * len(bad))
 
 
+@pytest.mark.parametrize("start", [-(2**31), 2**31 - 3])
+def test_actions_are_numbered_as_far_as_int32(start, tmp_path):
+    def agent(start):
+        policy = make_policy((REALS, Discrete(3, start=start)))
+        return Agent(policy, np.array([0.0] * 14 + [1.0]))
+
+    action, _ = Compiled(agent(start), tmp_path).act(np.zeros((1, 4)))
+    assert action == start + 2
+    with pytest.raises(InvalidInput, match="do not fit an int32_t"):
+        export_c(agent(start + (1 if start > 0 else -1)), tmp_path)
+
+
 def test_masks(tmp_path):
     agent = agent_of("masked")
     c = Compiled(agent, tmp_path)

@@ -52,6 +52,17 @@ def test_one_observation(name, tmp_path):
     assert policy.log_prob(obs, e.latent[-1]) == pytest.approx(e.log_prob[-1], rel=1e-12)
 
 
+@pytest.mark.parametrize("action_map", ["clip", "tanh", "rescale"])
+def test_a_real_action_without_axes(action_map, tmp_path):
+    policy = make_policy((REALS, Box(-1.0, 1.0, ())), action_map=action_map)
+    agent = Agent(policy, np.full(policy.n_params, 0.2))
+    act, obs = exported(agent, tmp_path).act, np.array([0.5, 1.0, -0.1, 0.3], np.float32)
+    assert act(obs).dtype == agent.act(obs).dtype
+    assert act(obs).shape == ()
+    assert float(act(obs)) == pytest.approx(float(agent.act(obs)), rel=1e-6)
+    assert not float(act(obs)).is_integer()
+
+
 def test_float32_stays(tmp_path):
     agent = agent_of("linear softmax", np.float32)
     policy = exported(agent, tmp_path)
