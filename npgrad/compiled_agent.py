@@ -100,7 +100,9 @@ def _choosing(agent: Agent, layout: IntArray, numbers: FloatArray) -> Act:
     def act(obs: Any, noise: Any = None, mask: Any = None) -> int:
         try:
             x = obs if flat or obs.shape != shape else obs.ravel()
-            if noise is None and mask is None:
+            if not (x.dtype.isnative and (noise is None or noise.dtype.isnative)):  # which numba may overlook
+                a = -1
+            elif noise is None and mask is None:
                 a = run(x, layout, numbers)
             else:
                 allowed = all_allowed if mask is None else mask
@@ -133,8 +135,11 @@ def _writing(agent: Agent, program: Program, layout: IntArray, numbers: FloatArr
         out = np.empty(n_act, out_dtype)
         try:
             x = obs if flat or obs.shape != shape else obs.ravel()
-            done = mask is None and run(
-                x, no_noise if noise is None else noise, noise is not None, layout, numbers, out
+            native = x.dtype.isnative and (noise is None or noise.dtype.isnative)  # which numba may overlook
+            done = (
+                native
+                and mask is None
+                and run(x, no_noise if noise is None else noise, noise is not None, layout, numbers, out)
             )
         except (TypeError, AttributeError):  # other types than those it is compiled for
             done = False

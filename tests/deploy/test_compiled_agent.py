@@ -104,6 +104,28 @@ def test_what_is_out_of_order_is_left_to_the_agent(name):
         act(np.zeros(4), None, np.ones(3, bool))
 
 
+@pytest.mark.parametrize("name", ["normalised softmax", "relu, shared σ, clip"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_bytes_in_the_other_order_are_numbers_all_the_same(name, dtype):
+    agent = agent_of(name)
+    act = compile_agent(agent)
+    obs, u = fixed(np.array([0.5, -2.0, 5.5, 0.2], dtype)), fixed(np.full(len(agent.policy.draws), 0.9))
+    expected = [agent.act(obs), agent.act(obs, u)]
+    for o, v in ((obs, u), (swapped(obs), u), (obs, swapped(u)), (swapped(obs), swapped(u))):
+        np.testing.assert_allclose([act(o), act(o, v)], expected, rtol=1e-6)
+
+
+def fixed(array):
+    """The array, read-only as `np.frombuffer` has it: of such numba remembers types without the order of bytes."""
+    array.flags.writeable = False
+    return array
+
+
+def swapped(array):
+    """The same numbers, their bytes in the order that is not the processor's."""
+    return fixed(array.astype(array.dtype.newbyteorder()))
+
+
 def test_masks_are_checked():
     agent = agent_of("masked")
     act, obs = compile_agent(agent), np.zeros(4)
