@@ -290,7 +290,7 @@ class Agent:
         For one row it is drawn for many calls ahead, which costs little more than for one.
         """
         draws, call = self.policy.draws, next(self._calls)
-        if rows > 1:
+        if rows != 1:
             numbers = philox.draw(draws, self.seed, philox.ACTION, np.arange(rows), call)
             return numbers.reshape((rows, len(draws)))
         first, ahead = self._ahead

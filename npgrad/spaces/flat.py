@@ -147,7 +147,7 @@ def _leaf(space: Leaf, value: Any, name: str, lead: int) -> Array:
 def _index(space: Discrete | MultiDiscrete, array: Array, name: str, lead: int) -> tuple[Array, tuple[int, ...]]:
     """x − start, flat behind the leading axes, (…, k), and the numbers of values, (k,)."""
     nvec = (space.n,) if isinstance(space, Discrete) else space.nvec
-    index = (array.astype(np.int64) - spread(space.start, space.shape)).reshape((*array.shape[:lead], -1))
+    index = (array.astype(np.int64) - spread(space.start, space.shape)).reshape((*array.shape[:lead], len(nvec)))
     outside = (index < 0) | (index >= nvec)
     if outside.any():
         wrong = array.reshape(index.shape)[outside][0]

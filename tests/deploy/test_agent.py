@@ -15,7 +15,7 @@ from npgrad.distributions import Categorical
 from npgrad.errors import InvalidInput, NonFinite
 from npgrad.functions import Linear
 from npgrad.policies import ComposedPolicy, Normaliser, Offset, Rescale, make_policy
-from npgrad.spaces import Box, Dict, Discrete, contains, flatten
+from npgrad.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, contains, flatten
 
 rng = np.random.default_rng(0)
 sensor = Dict({"door": Discrete(3, start=1), "place": Box(-np.inf, np.inf, (2, 2))})
@@ -168,6 +168,17 @@ def test_threads_share_an_agent():
         drawn = list(pool.map(lambda _: tuple(agent.predict(np.zeros(4))[0].tolist()), range(64)))
     alone = Agent(agent.policy, agent.theta)
     assert sorted(drawn) == sorted(tuple(alone.predict(np.zeros(4))[0].tolist()) for _ in range(64))
+
+
+@pytest.mark.parametrize("space", [Box(-1.0, 1.0, (2,)), Discrete(3), MultiDiscrete((2, 3)), MultiBinary(2)])
+@pytest.mark.parametrize("kind", ["linear", "recurrent"])
+def test_no_observations_no_actions(space, kind):
+    policy = make_policy((space, Box(-1.0, 1.0, (2,))), kind)
+    agent, none = Agent(policy, policy.init(np.random.default_rng(0))), np.zeros((0, *space.shape), space.dtype)
+    for deterministic in (True, False):
+        actions, memory = agent.predict(none, deterministic=deterministic)
+        assert actions.shape == (0, 2)
+        assert memory is None or memory.shape == (0, policy.n_memory)
 
 
 def test_wrong_observations():
