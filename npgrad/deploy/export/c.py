@@ -148,6 +148,9 @@ def _preamble(program: Program) -> str:
 #if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
 #error "this file needs every number rounded to its type: on 32-bit x86, compile it with -msse2 -mfpmath=sse"
 #endif
+#if DBL_MANT_DIG != 53
+#error "this file needs doubles of 64 bits, for its noise: with avr-gcc, compile it with -mdouble=64"
+#endif
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
