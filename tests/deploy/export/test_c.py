@@ -128,6 +128,11 @@ def test_what_overflows_inside_is_said(activation, precision, tmp_path):
     action, status = c.act(np.array([[largest, -largest, 0.0, 0.0]]))  # a hidden unit is inf - inf
     assert status == NONFINITE
     assert (action == -77).all()
+    main = f"npg_real obs[4] = {{{float(largest)}, -{float(largest)}}}; npg_action a[2]; return npg_act(obs, a) != 1;"
+    (tmp_path / "main.c").write_text(f'#include "npg.c"\nint main(void) {{ {main} }}\n')
+    checks = "-fsanitize=undefined,float-cast-overflow,address"
+    gcc(checks, "-fno-sanitize-recover", tmp_path / "main.c", "-o", tmp_path / "main", "-lm")
+    assert subprocess.run([tmp_path / "main"], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -79,10 +79,10 @@ static void npg_sincospi64(double x, double *sine, double *cosine)
 /* e^r - 1 and k with x = k log 2 + r, |r| <= log 2 / 2 */
 static double npg_reduced_expm1(double x, int *k)
 {
-    double n = (x * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    double shifted = x * 1.4426950408889634 + 6755399441055744.0, n = shifted - 6755399441055744.0;
     double r = (x - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
     double p = 2.0914686968086876e-09;
-    *k = (int)n;
+    *k = (int)(uint32_t)npg_to_bits(shifted); /* (int)n, but for a NaN too */
     p = p * r + 2.5105217004720745e-08;
     p = p * r + 2.75572736431103e-07;
     p = p * r + 2.7557255400206422e-06;
@@ -116,10 +116,14 @@ static npg_real npg_exp(npg_real x)
 /* e^r - 1 and k with x = k log 2 + r, |r| <= log 2 / 2 */
 static float npg_reduced_expm1f(float x, int *k)
 {
-    float n = (x * 1.442695f + 12582912.0f) - 12582912.0f;
+    union {
+        float real;
+        uint32_t bits;
+    } shifted = {x * 1.442695f + 12582912.0f};
+    float n = shifted.real - 12582912.0f;
     float r = (x - n * 0.693359375f) + n * 0.00021219444f;
     float p = 0.0013926176f;
-    *k = (int)n;
+    *k = (int)(shifted.bits - 0x4B400000u); /* (int)n, but for a NaN too */
     p = p * r + 0.008363173f;
     p = p * r + 0.041666556f;
     p = p * r + 0.16666578f;
