@@ -35,6 +35,8 @@ def export_onnx(agent: Agent, path: str | PathLike[str], precision: str = "doubl
         log_prob  (B,)    of the precision: log π of the latent action, before the action map
         finite    (B,)    bool: whether the observation is finite; where it is not, the rest means nothing
 
+    Where a mask allows no action, log_prob is NaN and action means nothing.
+
     Parameters
     ----------
     agent : Agent

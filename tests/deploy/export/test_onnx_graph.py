@@ -47,6 +47,13 @@ def test_what_is_not_finite_is_said(tmp_path):
     np.testing.assert_array_equal(run(["finite"], {"obs": obs})[0], [False, False, False, True])
 
 
+def test_a_mask_that_allows_no_action_is_said(tmp_path):
+    obs = np.concatenate([np.zeros((2, 4)), [[0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]], axis=1)
+    action, log_prob, _ = session(agent_of("masked"), tmp_path).run(None, {"obs": obs})
+    assert action[0] == 2
+    np.testing.assert_array_equal(np.isnan(log_prob), [False, True])
+
+
 def test_the_model_says_what_it_is(tmp_path):
     path = export_onnx(agent_of("sensors"), tmp_path / "deep" / "agent.onnx")
     model = onnx.load(path)
