@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..elementary import exp
 from ..jit import device, kernel
 from ..types import Array, FloatArray, IntArray
 from .perceptron import BLOCK, add_gradient, perceptron_forward
@@ -131,13 +132,23 @@ def linear_scores(
         high = min(low + BLOCK, n_rows)
         rows, at = high - low, first + low
         here = x[low * d : high * d]
-        slopes(
-            product, sizes, 0, weights, c, here, choice[low:high], act[low:high], units, f[: rows * K], y[:rows],
-            logp[:rows], score[:rows],
-        )  # fmt: skip
+        if act.shape[1] == c.shape[0] == K:  # a Gaussian whose log σ is c: column by column at once
+            perceptron_forward(product, sizes, 0, weights, here, units, f[: rows * K])
+            for j in range(K):
+                inverse = exp(-np.float64(c[j]))
+                for r in range(rows):
+                    z = (act[low + r, j] - f[r * K + j]) * inverse
+                    D[j, r] = z * inverse
+                    D[K + j, r] = z * z - 1
+        else:
+            slopes(
+                product, sizes, 0, weights, c, here, choice[low:high], act[low:high], units, f[: rows * K], y[:rows],
+                logp[:rows], score[:rows],
+            )  # fmt: skip
+            for j in range(n_y):
+                for r in range(rows):
+                    D[j, r] = score[r, j]
         for j in range(n_y):
-            for r in range(rows):
-                D[j, r] = score[r, j]
             out[d * K + j, at : at + rows] = D[j, :rows]
         for i in range(d):
             for r in range(rows):
