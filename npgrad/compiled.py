@@ -14,16 +14,15 @@ from .distributions import Categorical, DiagonalGaussian
 from .functions import MLP, Concatenated, Featured, Function, Linear
 from .functions.base import checked_obs, consecutive
 from .functions.mlp import MLPLinearisation
-from .kernels.network import IDENTITY, RELU, TANH
+from .kernels.network import ACTIVATIONS, IDENTITY
 from .kernels.perceptron import BLOCK, perceptron_backward, perceptron_forward
 from .kernels.rows import gaussian_draw, gaussian_rows, softmax_draw, softmax_rows
 from .memory import recycled
 from .policies import ComposedLinearisation, ComposedPolicy, Policy
 from .types import Array, IntArray
 
-__all__ = ["compiled_function", "compiled_policy", "perceptron_layers"]
+__all__ = ["compiled_function", "compiled_policy", "layers_of"]
 
-ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}
 DTYPES = {"f": "float32", "d": "float64"}  # by their letters, which are found in no time
 
 
@@ -60,19 +59,19 @@ def compiled_function(function: Function) -> Function:
     return function
 
 
-def perceptron_layers(function: Function) -> tuple[IntArray, int] | None:
-    """`sizes` and `activation` of a perceptron or linear function for its kernels; None of any other.
+def layers_of(function: Function) -> tuple[IntArray, int, bool] | None:
+    """`sizes` and `activation` of a perceptron or linear function for kernels, and whether it has biases; else None.
 
     Examples
     --------
-    >>> perceptron_layers(MLP(4, 2, hidden=(8,)))
-    (array([4, 8, 2]), 1)
+    >>> layers_of(MLP(4, 2, hidden=(8,)))
+    (array([4, 8, 2]), 1, True)
     """
     match function:
         case MLP() if type(function) in (MLP, CompiledMLP):  # what is derived from it may be anything
-            return np.array([function.n_in, *function.hidden, function.n_out]), ACTIVATIONS[function.activation]
-        case Linear(bias=True) if type(function) is Linear:
-            return np.array([function.n_in, function.n_out]), IDENTITY
+            return np.array([function.n_in, *function.hidden, function.n_out]), ACTIVATIONS[function.activation], True
+        case Linear() if type(function) is Linear:
+            return np.array([function.n_in, function.n_out]), IDENTITY, function.bias
     return None
 
 

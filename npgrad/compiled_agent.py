@@ -21,6 +21,7 @@ from .deploy import Agent
 from .deploy.program import Chain, Program
 from .elementary import exp, tanh
 from .errors import InvalidInput
+from .kernels.network import ACTIVATIONS, RELU, TANH
 from .policies import Clip, Identity, Offset, Rescale
 from .spaces import Box, Discrete
 from .types import Array, FloatArray, IntArray
@@ -29,7 +30,6 @@ __all__ = ["compile_agent"]
 
 Act = Callable[..., Any]
 
-ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2}
 KINDS = {"categorical": 0, "gaussian": 1, "bernoulli": 2}
 CATEGORICAL, GAUSSIAN = KINDS["categorical"], KINDS["gaussian"]
 AS_IT_IS, CLIPPED, RESCALED, SQUASHED = range(4)  # action maps
@@ -332,10 +332,10 @@ def outputs(obs: Array, layout: IntArray, numbers: FloatArray, y: FloatArray) ->
         for j in range(m):
             z[j] = numbers[bias + j] if bias >= 0 else 0.0
         accumulate(x, n, m, numbers[weights : weights + n * m], z)  # z = x W + b
-        if activation == 1:
+        if activation == TANH:
             for j in range(m):
                 z[j] = tanh(z[j])
-        elif activation == 2:
+        elif activation == RELU:
             for j in range(m):
                 z[j] = max(z[j], 0.0)
         if first >= 0:

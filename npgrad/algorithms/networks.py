@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..functions import MLP, Concatenated, Constant, Featured, Fixed, Function, Linear
-from ..kernels.network import IDENTITY, RELU, TANH
+from ..compiled import layers_of
+from ..functions import Concatenated, Constant, Featured, Fixed
 from ..policies import ComposedPolicy, Policy
 from ..rollouts.fused import head_of
 from ..types import FloatArray, IntArray
@@ -15,8 +15,6 @@ from . import online_kernels as kernels
 from .value import QuadraticFeatures, ValueFit
 
 __all__ = ["Networks", "networks_of"]
-
-ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +47,7 @@ def networks_of(policy: Policy, value: ValueFit) -> Networks | None:
 
     Examples
     --------
+    >>> from npgrad.functions import Linear
     >>> from npgrad.policies import make_policy
     >>> from npgrad.spaces import Box, Discrete
     >>> policy = make_policy((Box(-1.0, 1.0, (4,)), Discrete(2)), "mlp", hidden=(8,))
@@ -71,7 +70,7 @@ def networks_of(policy: Policy, value: ValueFit) -> Networks | None:
     quadratic, critic = False, value.function
     if type(critic) is Featured and type(critic.features) is QuadraticFeatures and value.with_time:
         quadratic, critic = True, critic.function
-    layers, v_layers = _layers(function), _layers(critic)
+    layers, v_layers = layers_of(function), layers_of(critic)
     if layers is None or v_layers is None or not layers[2] or value.with_time != quadratic:
         return None
     spec = np.zeros(kernels.N_SPEC, dtype=np.int64)
@@ -80,12 +79,3 @@ def networks_of(policy: Policy, value: ValueFit) -> Networks | None:
     spec[kernels.N_NET], spec[kernels.MAPPED] = function.n_params, head.mapped
     spec[kernels.V_ACTIVATION], spec[kernels.V_BIAS], spec[kernels.QUADRATIC] = v_layers[1], v_layers[2], quadratic
     return Networks(spec, layers[0], v_layers[0], given, np.ascontiguousarray(head.bounds))
-
-
-def _layers(f: Function) -> tuple[IntArray, int, bool] | None:
-    """Widths, φ, and whether there are biases."""
-    if isinstance(f, Linear) and type(f) is Linear:
-        return np.array([f.n_in, f.n_out]), IDENTITY, f.bias
-    if isinstance(f, MLP) and type(f) is MLP:
-        return np.array([f.n_in, *f.hidden, f.n_out]), ACTIVATIONS[f.activation], True
-    return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import jit
-from ..compiled import compiled_policy, perceptron_layers
+from ..compiled import compiled_policy, layers_of
 from ..distributions import Categorical, DiagonalGaussian
 from ..functions import Concatenated, Constant
 from ..functions.base import checked_obs
@@ -88,10 +88,10 @@ class OnePass:
         f = policy.function
         if type(f) is Concatenated and len(f.parts) == 2 and type(f.parts[1]) is Constant:
             f = f.parts[0]
-        layers = perceptron_layers(f)
-        if layers is None or type(policy.distribution) not in (Categorical, DiagonalGaussian):
+        layers = layers_of(f)
+        if layers is None or not layers[2] or type(policy.distribution) not in (Categorical, DiagonalGaussian):
             return None
-        return cls(policy, np.ascontiguousarray(theta), batch, product, layers)
+        return cls(policy, np.ascontiguousarray(theta), batch, product, layers[:2])
 
     @property
     def has_hidden_layers(self) -> bool:

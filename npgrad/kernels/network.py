@@ -12,9 +12,10 @@ from ..elementary import tanh
 from ..jit import device
 from ..types import FloatArray, IntArray
 
-__all__ = ["IDENTITY", "RELU", "TANH", "backward", "forward"]
+__all__ = ["ACTIVATIONS", "IDENTITY", "RELU", "TANH", "backward", "forward"]
 
 IDENTITY, TANH, RELU = 0, 1, 2  # φ
+ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}  # by their names in `npgrad.functions`
 
 
 @device

@@ -12,7 +12,7 @@ from .. import jit, noise
 from ..distributions import Categorical, DiagonalGaussian
 from ..envs import CompiledEnv
 from ..functions import MLP, Concatenated, Constant, Fixed, Function, Linear
-from ..kernels.network import IDENTITY, RELU, TANH
+from ..kernels.network import ACTIVATIONS
 from ..memory import Memory
 from ..policies import Clip, ComposedPolicy, Identity, Offset, Policy
 from ..types import Array, FloatArray, IntArray
@@ -44,7 +44,6 @@ __all__ = ["Affine", "Dynamics", "FusedBlock", "Head", "Inside", "affine_of", "f
 EXACTLY = {  # what is derived from these may be anything
     Linear, Constant, Fixed, Concatenated, Categorical, DiagonalGaussian, Identity, Offset, Clip
 }  # fmt: skip
-ACTIVATIONS = {"identity": IDENTITY, "tanh": TANH, "relu": RELU}
 
 RECORD = 1 << 18  # numbers that are recorded between two visits to Python, or LEAST_STEPS steps if they take more
 LEAST_STEPS = 16
